@@ -1,0 +1,8 @@
+"""The Pale Transformer (Wu et al., AAAI 2022) for Keras 3."""
+
+from pale_tf.backbone import pale_backbone
+from pale_tf.configs import PaleConfig
+from pale_tf.layers.attention import PSAttention
+from pale_tf.models import PaleB, PaleN, PaleS, PaleT
+
+__all__ = ["PSAttention", "PaleB", "PaleConfig", "PaleN", "PaleS", "PaleT", "pale_backbone"]

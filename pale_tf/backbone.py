@@ -1,0 +1,139 @@
+"""The four stages of a Pale Transformer, and the backbone model that gives their pyramid."""
+
+import keras
+import numpy as np
+
+from pale_tf.configs import VARIANTS, PaleConfig
+from pale_tf.layers.block import pale_block
+from pale_tf.layers.merging import OverlappingMerging
+from pale_tf.weights import check_weights_path, load_weights
+
+# ImageNet's mean and standard deviation per channel, of values in 0..255.
+IMAGE_MEAN = np.array([0.485, 0.456, 0.406]) * 255.0
+IMAGE_DEVIATION = np.array([0.229, 0.224, 0.225]) * 255.0
+
+
+def pale_backbone(
+    config,
+    input_shape=(None, None, 3),
+    include_preprocessing=True,
+    weights=None,
+    input_tensor=None,
+    drop_path_rate=None,
+    name=None,
+):
+    """Builds the backbone: a model from images to a feature pyramid.
+
+    Args:
+        config: `"nano"`, `"tiny"`, `"small"`, `"base"` or a `PaleConfig`.
+        input_shape: `(H, W, 3)`; H and W may be any size, or None for sizes known at run time.
+        include_preprocessing: Whether the model normalises its inputs with ImageNet's mean and
+            deviation. Inputs are then floats in 0..255.
+        weights: Path of a `.weights.h5` or `.keras` file of the same variant, or None for random
+            weights. The classifier of a whole network is left out.
+        input_tensor: Optional Keras tensor to build the model upon.
+        drop_path_rate: Stochastic depth rate of the last block; None takes the configuration's.
+        name: Name of the model; None takes the configuration's with `_backbone`.
+
+    Returns:
+        A `keras.Model` whose output is a dict, `{"P2", "P3", "P4", "P5"}`, of feature maps
+        `[B, ceil(H/s), ceil(W/s), C·s/4]` at strides `s` = 4, 8, 16, 32.
+
+    Raises:
+        ValueError: If an argument is out of range, or the weights do not fit.
+    """
+    config = resolve_config(config)
+    weights = check_weights_path(weights)
+    image, inputs = image_input(input_shape, input_tensor)
+    pyramid = pale_stages(image, config, include_preprocessing, drop_path_rate)
+    model = keras.Model(inputs, pyramid, name=name or f"{config.name}_backbone")
+    if weights is not None:
+        load_weights(model, weights)
+    return model
+
+
+def pale_stages(image, config, include_preprocessing=True, drop_path_rate=None):
+    """Applies the four stages of `config` to the Keras tensor `image`.
+
+    Returns:
+        Dict of the Keras tensors `"P2"` to `"P5"`.
+    """
+    x = image
+    if include_preprocessing:
+        x = keras.layers.Normalization(
+            mean=IMAGE_MEAN, variance=IMAGE_DEVIATION**2, name="normalization"
+        )(x)
+    rate = config.drop_path_rate if drop_path_rate is None else drop_path_rate
+    rates = iter(drop_path_schedule(rate, sum(config.depths)))
+    pyramid = {}
+    for stage, depth in enumerate(config.depths):
+        x = OverlappingMerging(
+            config.stage_dims[stage],
+            kernel_size=7 if stage == 0 else 3,
+            strides=4 if stage == 0 else 2,
+            name=f"stage{stage + 1}_merging",
+        )(x)
+        for block in range(depth):
+            x = pale_block(
+                x,
+                num_heads=config.num_heads[stage],
+                pale_size=config.pale_size,
+                mlp_ratio=config.mlp_ratio,
+                drop_path_rate=next(rates),
+                name=f"stage{stage + 1}_block{block + 1}",
+            )
+        pyramid[f"P{stage + 2}"] = x
+    return pyramid
+
+
+def drop_path_schedule(rate, depth):
+    """Rates of `depth` blocks, rising linearly from 0 to `rate` (Huang et al. 2016)."""
+    return [float(value) for value in np.linspace(0.0, rate, depth)]
+
+
+def resolve_config(config):
+    """Returns the `PaleConfig` that a variant's name stands for, or the configuration itself."""
+    if isinstance(config, PaleConfig):
+        return config
+    if config not in VARIANTS:
+        raise ValueError(
+            f"`config` must be a `PaleConfig` or one of {sorted(VARIANTS)}. Received: {config!r}"
+        )
+    return VARIANTS[config]
+
+
+def image_input(input_shape, input_tensor=None):
+    """Makes or checks the image input of a model.
+
+    Args:
+        input_shape: `(H, W, 3)`, H and W positive or None.
+        input_tensor: Keras tensor to use instead of a new input; its shape must be `(B, H, W, 3)`.
+
+    Returns:
+        The Keras tensor of images, and the model's inputs.
+
+    Raises:
+        ValueError: If the shape is none of the above.
+    """
+    if keras.config.image_data_format() != "channels_last":
+        raise ValueError(
+            "Pale Transformers need the `channels_last` image data format. Received: "
+            f"keras.config.image_data_format()={keras.config.image_data_format()!r}"
+        )
+    if input_tensor is not None:
+        _check_image_shape("input_tensor", tuple(input_tensor.shape[1:]))
+        return input_tensor, keras.utils.get_source_inputs(input_tensor)
+    _check_image_shape("input_shape", input_shape)
+    image = keras.Input(tuple(input_shape), name="image")
+    return image, image
+
+
+def _check_image_shape(argument, shape):
+    """Raises a `ValueError` that names `argument` unless `shape` is `(H, W, 3)`."""
+    expected = f"`{argument}` must be an image of shape (height, width, 3)"
+    if not isinstance(shape, tuple | list) or len(shape) != 3:
+        raise ValueError(f"{expected}: three dimensions, without the batch. Received: {shape}")
+    if shape[2] != 3:
+        raise ValueError(f"{expected}: three channels, last. Received: {tuple(shape)}")
+    if any(size is not None and (not isinstance(size, int) or size < 1) for size in shape):
+        raise ValueError(f"{expected}, sizes positive or None. Received: {tuple(shape)}")

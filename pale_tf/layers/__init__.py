@@ -1,0 +1,1 @@
+"""The layers of the Pale Transformer, one idea a file."""

@@ -1,0 +1,42 @@
+"""Stochastic depth per sample."""
+
+import keras
+from keras import ops
+
+from pale_tf.configs import check_rate
+
+
+@keras.saving.register_keras_serializable(package="pale_tf")
+class DropPath(keras.layers.Layer):
+    """Drops the whole residual branch of a sample in training (Huang et al. 2016).
+
+    Kept branches are scaled by `1 / (1 - rate)`, so that the expectation is that of inference.
+
+    Args:
+        rate: Probability of dropping a sample's branch, in `[0, 1)`.
+        seed: Integer seed, or None for a random one.
+    """
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        check_rate("rate", rate)
+        self.rate = rate
+        self.seed = seed
+        if rate > 0.0:
+            self.seed_generator = keras.random.SeedGenerator(seed)
+        self.built = True
+
+    def call(self, inputs, training=False):
+        if not training or self.rate == 0.0:
+            return inputs
+        keep = 1.0 - self.rate
+        shape = (ops.shape(inputs)[0],) + (1,) * (len(inputs.shape) - 1)
+        # Drawn in float32: in bfloat16, uniform numbers are too coarse for small rates.
+        kept = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator) < keep
+        return inputs * ops.cast(kept, inputs.dtype) / keep
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -1,0 +1,50 @@
+"""The MLP of a block: expand, GELU, contract."""
+
+import keras
+
+
+@keras.saving.register_keras_serializable(package="pale_tf")
+class MLP(keras.layers.Layer):
+    """Two point-wise layers with an exact GELU between them: `[..., C] -> [..., C]`.
+
+    Args:
+        ratio: Hidden width over input width. The paper uses 4.
+        kernel_initializer: Initializer of both kernels.
+    """
+
+    def __init__(self, ratio=4, kernel_initializer="glorot_uniform", **kwargs):
+        super().__init__(**kwargs)
+        if ratio <= 0:
+            raise ValueError(f"`ratio` must be positive. Received: ratio={ratio}")
+        self.ratio = ratio
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        hidden = int(self.ratio * input_shape[-1])
+        self.expand = self._dense(hidden, "expand", activation="gelu")
+        self.contract = self._dense(input_shape[-1], "contract")
+        self.expand.build(input_shape)
+        self.contract.build((*input_shape[:-1], hidden))
+        self.built = True
+
+    def _dense(self, units, name, activation=None):
+        return keras.layers.Dense(
+            units,
+            activation=activation,
+            kernel_initializer=self.kernel_initializer.clone(),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def call(self, inputs):
+        return self.contract(self.expand(inputs))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "ratio": self.ratio,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }

@@ -1,0 +1,53 @@
+"""The separable convolution that makes queries, keys and values."""
+
+import keras
+
+from pale_tf.layers.normalization import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+
+
+@keras.saving.register_keras_serializable(package="pale_tf")
+class SeparableProjection(keras.layers.Layer):
+    """3×3 depth-wise convolution -> BatchNorm -> point-wise: `[B, H, W, C] -> [B, H, W, C]`.
+
+    The separable convolution of CvT (Wu et al. 2021, section 3.2), in its order; the depth-wise
+    convolution has no bias, for BatchNorm brings one.
+
+    Args:
+        kernel_initializer: Initializer of the point-wise kernel.
+    """
+
+    def __init__(self, kernel_initializer="glorot_uniform", **kwargs):
+        super().__init__(**kwargs)
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+
+    def build(self, input_shape):
+        self.depthwise = keras.layers.DepthwiseConv2D(
+            3, padding="same", use_bias=False, dtype=self.dtype_policy, name="depthwise"
+        )
+        self.norm = keras.layers.BatchNormalization(
+            momentum=BATCH_NORM_MOMENTUM,
+            epsilon=BATCH_NORM_EPSILON,
+            dtype=self.dtype_policy,
+            name="norm",
+        )
+        self.pointwise = keras.layers.Dense(
+            input_shape[-1],
+            kernel_initializer=self.kernel_initializer.clone(),
+            dtype=self.dtype_policy,
+            name="pointwise",
+        )
+        for layer in (self.depthwise, self.norm, self.pointwise):
+            layer.build(input_shape)
+        self.built = True
+
+    def call(self, inputs, training=None):
+        return self.pointwise(self.norm(self.depthwise(inputs), training=training))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }

@@ -1,0 +1,164 @@
+"""PaleT, PaleS and PaleB of the paper, and PaleN of ours, in the manner of `keras.applications`."""
+
+import keras
+
+from pale_tf.backbone import image_input, pale_stages
+from pale_tf.configs import PALE_B, PALE_N, PALE_S, PALE_T, check_rate
+from pale_tf.layers.block import KERNEL_INITIALIZER
+from pale_tf.layers.normalization import LAYER_NORM_EPSILON
+from pale_tf.weights import check_weights_path, load_weights
+
+
+def PaleT(  # noqa: N802
+    include_top=True,
+    include_preprocessing=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    classifier_activation="softmax",
+    drop_path_rate=PALE_T.drop_path_rate,
+    name=PALE_T.name,
+):
+    return _pale(**locals(), config=PALE_T)
+
+
+def PaleS(  # noqa: N802
+    include_top=True,
+    include_preprocessing=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    classifier_activation="softmax",
+    drop_path_rate=PALE_S.drop_path_rate,
+    name=PALE_S.name,
+):
+    return _pale(**locals(), config=PALE_S)
+
+
+def PaleB(  # noqa: N802
+    include_top=True,
+    include_preprocessing=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    classifier_activation="softmax",
+    drop_path_rate=PALE_B.drop_path_rate,
+    name=PALE_B.name,
+):
+    return _pale(**locals(), config=PALE_B)
+
+
+def PaleN(  # noqa: N802
+    include_top=True,
+    include_preprocessing=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    classifier_activation="softmax",
+    drop_path_rate=PALE_N.drop_path_rate,
+    name=PALE_N.name,
+):
+    return _pale(**locals(), config=PALE_N)
+
+
+_DOCSTRING = """Builds {title}.
+
+Reference: [Pale Transformer: A General Vision Transformer Backbone with Pale-Shaped Attention](
+https://arxiv.org/abs/2112.14000), AAAI 2022. {source} There are no pre-trained weights.
+
+Args:
+    include_top: Whether to end in a classifier.
+    include_preprocessing: Whether the model normalises its inputs with ImageNet's mean and
+        deviation. Inputs are then floats in 0..255; otherwise they come normalised.
+    weights: Path of a `.weights.h5` or `.keras` file of the same variant, or None for random
+        weights. If its classifier has another number of classes, everything else is loaded, the
+        classifier stays random, and a warning says so.
+    input_tensor: Optional Keras tensor of images, `[B, H, W, 3]`, to build the model upon.
+    input_shape: `(H, W, 3)`. H and W may be any size, and None for sizes known at run time.
+        Defaults to `(224, 224, 3)` with the classifier, else to `(None, None, 3)`.
+    pooling: What ends the model without a classifier: None for the last feature map
+        `[B, ceil(H/32), ceil(W/32), {channels}]`, `"avg"` or `"max"` for `[B, {channels}]`.
+    classes: Number of classes of the classifier.
+    classifier_activation: Activation of the classifier; None for logits. Runs in float32.
+    drop_path_rate: Stochastic depth rate of the last block, in `[0, 1)`; it rises linearly from 0.
+    name: Name of the model.
+
+Returns:
+    A functional `keras.Model`. Its layers are named as the paper speaks of them, such as
+    `stage3_block2_attention`.
+
+Raises:
+    ValueError: If an argument is out of range, or the weights are not those of this variant.
+"""
+
+
+def _document(model, title, source, config):
+    model.__doc__ = _DOCSTRING.format(title=title, source=source, channels=config.stage_dims[-1])
+
+
+_document(PaleT, "Pale-T", "22M parameters, 4.2 GMACs at 224x224.", PALE_T)
+_document(PaleS, "Pale-S", "48M parameters, 9.0 GMACs at 224x224.", PALE_S)
+_document(PaleB, "Pale-B", "85M parameters, 15.6 GMACs at 224x224.", PALE_B)
+_document(
+    PaleN,
+    "Pale-N, a nano Pale Transformer",
+    "Pale-N is this project's, not the paper's: a small network for small images.",
+    PALE_N,
+)
+
+
+def _pale(
+    config,
+    include_top,
+    include_preprocessing,
+    weights,
+    input_tensor,
+    input_shape,
+    pooling,
+    classes,
+    classifier_activation,
+    drop_path_rate,
+    name,
+):
+    """Builds the network of `config`; the other arguments are those of `PaleT`."""
+    _check_head(pooling, classes)
+    check_rate("drop_path_rate", drop_path_rate)
+    weights = check_weights_path(weights)
+    if input_shape is None:
+        input_shape = (224, 224, 3) if include_top else (None, None, 3)
+    image, inputs = image_input(input_shape, input_tensor)
+    x = pale_stages(image, config, include_preprocessing, drop_path_rate)["P5"]
+    x = keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON, name="norm")(x)
+    if include_top or pooling == "avg":
+        x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    elif pooling == "max":
+        x = keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
+    if include_top:
+        # float32 under mixed precision too: softmax and losses need the range.
+        x = keras.layers.Dense(
+            classes,
+            activation=classifier_activation,
+            kernel_initializer=KERNEL_INITIALIZER.clone(),
+            dtype="float32",
+            name="predictions",
+        )(x)
+    model = keras.Model(inputs, x, name=name)
+    if weights is not None:
+        load_weights(model, weights)
+    return model
+
+
+def _check_head(pooling, classes):
+    """Raises a `ValueError` for a pooling or a number of classes that there is not."""
+    if pooling not in (None, "avg", "max"):
+        raise ValueError(f'`pooling` must be None, "avg" or "max". Received: {pooling!r}')
+    if not isinstance(classes, int) or classes < 1:
+        raise ValueError(f"`classes` must be a positive integer. Received: {classes!r}")

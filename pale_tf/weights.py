@@ -1,0 +1,161 @@
+"""Loads weights files into models, checked tensor by tensor.
+
+Keras matches the tensors of a file to those of a model by the order of their layers, and says
+little when they differ. Here they are matched by layer name, so that a backbone takes the weights
+of a classifier and the other way round, and every difference is named.
+"""
+
+import io
+import logging
+import pathlib
+import tempfile
+import typing
+import warnings
+import zipfile
+
+import h5py
+
+# What follows the stages. It may be missing, be left over, or have another number of classes;
+# everything else must match.
+HEAD_LAYERS = ("norm", "predictions")
+
+SUFFIXES = (".weights.h5", ".keras")
+
+
+class WeightsReport(typing.NamedTuple):
+    """What `load_weights` did.
+
+    Attributes:
+        path: Path of the file.
+        loaded: Names of the tensors that were loaded, such as
+            `stage1_block1_attention/query/pointwise/0`.
+        skipped: For each tensor of the model's head that kept its values, why.
+        unused: Names of the tensors of the file's head that the model has no place for.
+    """
+
+    path: str
+    loaded: list[str]
+    skipped: dict[str, str]
+    unused: list[str]
+
+    def __str__(self):
+        lines = [f"{len(self.loaded)} tensors loaded from {self.path}"]
+        lines += [f"not loaded, unchanged: {name} ({why})" for name, why in self.skipped.items()]
+        lines += [f"in the file, not in the model: {name}" for name in self.unused]
+        return "\n".join(lines)
+
+
+def check_weights_path(weights):
+    """Checks the `weights` argument of a model before anything is built.
+
+    Args:
+        weights: None, or the path of a `.weights.h5` or `.keras` file.
+
+    Returns:
+        `weights`, as a `pathlib.Path` unless it is None.
+
+    Raises:
+        ValueError: If it is anything else.
+    """
+    if weights is None:
+        return None
+    path = pathlib.Path(weights)
+    if not path.name.endswith(SUFFIXES) or not path.is_file():
+        raise ValueError(
+            f"`weights` must be None or the path of an existing {' or '.join(SUFFIXES)} file "
+            f"(there are no pre-trained weights to name). Received: {str(weights)!r}"
+        )
+    return path
+
+
+def load_weights(model, path):
+    """Loads a weights file of the same variant into `model`.
+
+    The tensors of the stages must all be there with the right shapes. Those of the head (the final
+    norm and the classifier) are loaded where they fit; a warning names those that do not. The
+    states of random generators are not weights and are left alone.
+
+    Args:
+        model: A model of this package, or one with the same layer names.
+        path: A file written by `model.save_weights` or `model.save`.
+
+    Returns:
+        A `WeightsReport`. It is logged at level INFO too.
+
+    Raises:
+        ValueError: If the file is not a weights file, or not one of this variant. The model is
+            then unchanged.
+    """
+    path = check_weights_path(path)
+    with tempfile.TemporaryDirectory() as folder:
+        # The model's own tensors, in the format of the file: what fits is copied over them.
+        target = pathlib.Path(folder) / "model.weights.h5"
+        model.save_weights(target)
+        with _open(path) as source, h5py.File(target, "r+") as destination:
+            found, expected = _tensors(source), _tensors(destination)
+            report = _compare(str(path), found, expected)
+            for name in report.loaded:
+                expected[name][...] = found[name][()]
+        model.load_weights(target)
+    logging.getLogger(__name__).info(report)
+    if report.skipped:
+        warnings.warn(str(report), stacklevel=2)
+    return report
+
+
+def _open(path):
+    """Opens the HDF5 file at `path`, or the one inside the `.keras` archive at `path`."""
+    try:
+        if path.suffix == ".keras":
+            with zipfile.ZipFile(path) as archive:
+                return h5py.File(io.BytesIO(archive.read("model.weights.h5")))
+        return h5py.File(path)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"`weights` must be a weights file of Keras 3. Received: {str(path)!r} ({error})"
+        ) from error
+
+
+def _tensors(file):
+    """Maps `layer name/sublayer/…/index` to the HDF5 data sets of all layers in `file`.
+
+    Keras files layers under their class and a counter, and keeps their names as attributes.
+    """
+    tensors = {}
+    for group in file.get("layers", {}).values():
+        if "vars" not in group:
+            continue
+        layer = group["vars"].attrs.get("name", group.name)
+
+        def visit(key, item, layer=layer):
+            parts = [part for part in key.split("/") if part != "vars"]
+            if isinstance(item, h5py.Dataset) and "seed_generator" not in parts:
+                tensors["/".join([layer, *parts])] = item
+
+        group.visititems(visit)
+    return tensors
+
+
+def _compare(path, found, expected):
+    """Sorts the tensors of a file and of a model into a `WeightsReport`, or raises."""
+    loaded, wrong = [], {}
+    for name, tensor in expected.items():
+        if name not in found:
+            wrong[name] = "not in the file"
+        elif found[name].shape != tensor.shape:
+            wrong[name] = f"{found[name].shape} in the file, {tensor.shape} in the model"
+        else:
+            loaded.append(name)
+    unused = [name for name in found if name not in expected]
+    stages = [f"{name}: {why}" for name, why in wrong.items() if not _in_head(name)]
+    stages += [f"{name}: not in the model" for name in unused if not _in_head(name)]
+    if stages:
+        raise ValueError(
+            "`weights` must be a file of the same variant as the model. "
+            f"Received: {path!r}, in which {len(stages)} tensors differ, the first: {stages[0]}"
+        )
+    return WeightsReport(path, loaded, wrong, unused)
+
+
+def _in_head(name):
+    return name.split("/")[0] in HEAD_LAYERS
