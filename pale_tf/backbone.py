@@ -1,5 +1,7 @@
 """The four stages of a Pale Transformer, and the backbone model that gives their pyramid."""
 
+import dataclasses
+
 import keras
 import numpy as np
 
@@ -43,16 +45,18 @@ def pale_backbone(
         ValueError: If an argument is out of range, or the weights do not fit.
     """
     config = resolve_config(config)
+    if drop_path_rate is not None:
+        config = dataclasses.replace(config, drop_path_rate=drop_path_rate)
     weights = check_weights_path(weights)
     image, inputs = image_input(input_shape, input_tensor)
-    pyramid = pale_stages(image, config, include_preprocessing, drop_path_rate)
+    pyramid = pale_stages(image, config, include_preprocessing)
     model = keras.Model(inputs, pyramid, name=name or f"{config.name}_backbone")
     if weights is not None:
         load_weights(model, weights)
     return model
 
 
-def pale_stages(image, config, include_preprocessing=True, drop_path_rate=None):
+def pale_stages(image, config, include_preprocessing=True):
     """Applies the four stages of `config` to the Keras tensor `image`.
 
     Returns:
@@ -63,8 +67,7 @@ def pale_stages(image, config, include_preprocessing=True, drop_path_rate=None):
         x = keras.layers.Normalization(
             mean=IMAGE_MEAN, variance=IMAGE_DEVIATION**2, name="normalization"
         )(x)
-    rate = config.drop_path_rate if drop_path_rate is None else drop_path_rate
-    rates = iter(drop_path_schedule(rate, sum(config.depths)))
+    rates = iter(drop_path_schedule(config.drop_path_rate, sum(config.depths)))
     pyramid = {}
     for stage, depth in enumerate(config.depths):
         x = OverlappingMerging(

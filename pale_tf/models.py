@@ -1,9 +1,11 @@
 """PaleT, PaleS and PaleB of the paper, and PaleN of ours, in the manner of `keras.applications`."""
 
+import dataclasses
+
 import keras
 
 from pale_tf.backbone import image_input, pale_stages
-from pale_tf.configs import PALE_B, PALE_N, PALE_S, PALE_T, check_rate
+from pale_tf.configs import PALE_B, PALE_N, PALE_S, PALE_T
 from pale_tf.layers.block import KERNEL_INITIALIZER
 from pale_tf.layers.normalization import LAYER_NORM_EPSILON
 from pale_tf.weights import check_weights_path, load_weights
@@ -130,12 +132,12 @@ def _pale(
 ):
     """Builds the network of `config`; the other arguments are those of `PaleT`."""
     _check_head(pooling, classes)
-    check_rate("drop_path_rate", drop_path_rate)
+    config = dataclasses.replace(config, drop_path_rate=drop_path_rate)
     weights = check_weights_path(weights)
     if input_shape is None:
         input_shape = (224, 224, 3) if include_top else (None, None, 3)
     image, inputs = image_input(input_shape, input_tensor)
-    x = pale_stages(image, config, include_preprocessing, drop_path_rate)["P5"]
+    x = pale_stages(image, config, include_preprocessing)["P5"]
     x = keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON, name="norm")(x)
     if include_top or pooling == "avg":
         x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)

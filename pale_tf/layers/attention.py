@@ -165,7 +165,7 @@ class PSAttention(keras.layers.Layer):
             bias = (1.0 - ops.cast(mask, "float32")) * MASKED
             bias = ops.repeat(bias, self.group_heads, axis=0)  # [N·heads, L]
             scores += ops.expand_dims(bias, (0, 2))
-        weights = ops.cast(ops.softmax(scores, axis=-1), value.dtype)
+        weights = ops.cast(_softmax(scores), value.dtype)
         weights = self.dropout_layer(weights, training=training)
         return ops.matmul(weights, value)
 
@@ -187,6 +187,15 @@ class PSAttention(keras.layers.Layer):
 # Added to the score of a masked key. Its weight is then exactly 0 in float32, and a finite number,
 # unlike -inf, keeps gradients defined.
 MASKED = -1e9
+
+
+def _softmax(scores):
+    """Softmax over the last axis."""
+    if scores.shape[-1] == 1:
+        # The one token of a 1×1 map: weight 1 and no gradient. `ops.softmax` says the same, with a
+        # warning that one value must be a mistake.
+        return ops.exp(scores - scores)
+    return ops.softmax(scores, axis=-1)
 
 
 def _pale_pair(pale_size):

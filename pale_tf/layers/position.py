@@ -13,13 +13,16 @@ class ConditionalPositionEncoding(keras.layers.Layer):
 
     def build(self, input_shape):
         self.depthwise = keras.layers.DepthwiseConv2D(
-            3, padding="same", dtype=self.dtype_policy, name="depthwise"
+            3, padding="same", use_bias=False, dtype=self.dtype_policy, name="depthwise"
         )
         self.depthwise.build(input_shape)
+        self.bias = self.add_weight(shape=input_shape[-1:], initializer="zeros", name="bias")
         self.built = True
 
     def call(self, inputs):
-        return inputs + self.depthwise(inputs)
+        # The bias comes last: on TensorFlow's CPU build, grappler makes an operation without a
+        # name of convolution + bias + residual, and then drops every fusion of the graph.
+        return inputs + self.depthwise(inputs) + self.bias
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -1,0 +1,181 @@
+"""PSAttention against its definition."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pale_tf import PSAttention
+from pale_tf.layers.attention import IMPLEMENTATIONS
+from tests.pale_tf import oracle
+from tests.pale_tf.layers.checks import run_layer
+
+MAPS = [(14, 14), (10, 23), (5, 3), (1, 1), (28, 7)]
+PALE_SIZES = [7, 3, (3, 5), 1]
+
+
+def randomize(layer, seed):
+    """Gives every weight of `layer` random values, BatchNorm's statistics too."""
+    rng = np.random.default_rng(seed)
+    for weight in layer.weights:
+        if weight.path.endswith(("variance", "gamma")):
+            value = rng.uniform(0.5, 2.0, weight.shape)
+        else:
+            value = rng.normal(0.0, 0.3, weight.shape)
+        weight.assign(value)
+
+
+def oracle_weights(layer):
+    """The weights of `layer` as the oracle names them, in float64."""
+
+    def double(weight):
+        return keras.ops.convert_to_numpy(weight).astype("float64")
+
+    weights = {
+        "output": {
+            "kernel": double(layer.output_projection.kernel),
+            "bias": double(layer.output_projection.bias),
+        }
+    }
+    for name in ("query", "key", "value"):
+        projection = getattr(layer, name)
+        weights[name] = {
+            "depthwise": double(projection.depthwise.kernel),
+            "mean": double(projection.norm.moving_mean),
+            "variance": double(projection.norm.moving_variance),
+            "gamma": double(projection.norm.gamma),
+            "beta": double(projection.norm.beta),
+            "kernel": double(projection.pointwise.kernel),
+            "bias": double(projection.pointwise.bias),
+        }
+    return weights
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+@pytest.mark.parametrize("pale_size", PALE_SIZES, ids=str)
+@pytest.mark.parametrize("size", MAPS, ids=str)
+def test_equals_the_brute_force_oracle(size, pale_size, implementation):
+    layer = PSAttention(4, pale_size, implementation)
+    layer.build((None, *size, 8))
+    randomize(layer, seed=0)
+    x = np.random.default_rng(1).normal(size=(2, *size, 8))
+    weights = oracle_weights(layer)
+    expected = [oracle.ps_attention(image, weights, 4, pale_size, implementation) for image in x]
+    actual = keras.ops.convert_to_numpy(layer(x.astype("float32")))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
+
+
+def test_one_head_is_one_for_each_half():
+    layer = PSAttention(1, 3)
+    layer.build((None, 7, 5, 6))
+    randomize(layer, seed=2)
+    x = np.random.default_rng(3).normal(size=(7, 5, 6))
+    expected = oracle.ps_attention(x, oracle_weights(layer), 1, 3, "parallel")
+    actual = keras.ops.convert_to_numpy(layer(x[None].astype("float32")))[0]
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-5)
+
+
+def measured_region(layer, token, size):
+    """Tokens whose input changes the output of `token`: where the Jacobian is not exactly zero."""
+    rng = np.random.default_rng(4)
+    x = tf.constant(rng.normal(size=(1, *size, 8)), "float32")
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        output = layer(x)[0, token[0], token[1]]
+        seen = tf.reduce_sum(output * rng.normal(size=8))
+    gradient = tape.gradient(seen, x)[0].numpy()
+    return {place for place in np.ndindex(*size) if np.any(gradient[place])}
+
+
+@pytest.mark.parametrize(
+    ("size", "pale_size", "token"),
+    [
+        ((56, 56), 7, (20, 37)),
+        ((56, 56), 7, (0, 55)),
+        ((31, 22), 3, (17, 9)),
+        ((31, 22), 3, (30, 21)),
+    ],
+)
+def test_a_token_sees_its_rows_and_columns_and_no_more(size, pale_size, token):
+    layer = PSAttention(2, pale_size)
+    layer.build((None, *size, 8))
+    randomize(layer, seed=5)
+    groups = oracle.row_group(token, *size, pale_size) | oracle.column_group(
+        token, *size, pale_size
+    )
+    expected = oracle.dilate(groups, *size)
+    assert len(expected) < size[0] * size[1]
+    assert measured_region(layer, token, size) == expected
+
+
+@pytest.mark.parametrize("implementation", IMPLEMENTATIONS)
+def test_layer(implementation):
+    run_layer(
+        lambda **kwargs: PSAttention(2, 3, implementation, dropout=0.1, **kwargs),
+        weight_count=3 * 7 + 2,
+    )
+
+
+def test_layer_with_a_pair_and_a_pale_larger_than_the_map():
+    run_layer(lambda **kwargs: PSAttention(4, (50, 60), **kwargs), weight_count=3 * 7 + 2)
+
+
+def test_dropout_acts_in_training_only():
+    layer = PSAttention(2, 3, dropout=0.5, seed=1)
+    x = np.random.default_rng(6).normal(size=(1, 6, 6, 8)).astype("float32")
+    layer(x)
+    randomize(layer, seed=7)
+    without = PSAttention(2, 3)
+    without.build(x.shape)
+    without.set_weights(layer.get_weights())
+    np.testing.assert_array_equal(layer(x), without(x))
+    assert np.abs(layer(x, training=True) - without(x, training=True)).max() > 1e-3
+
+
+def test_one_token_attends_to_itself_without_a_warning():
+    layer = PSAttention(2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        layer(np.ones((2, 1, 1, 8), "float32"))
+
+
+def test_projections_start_from_different_values():
+    layer = PSAttention(2, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02))
+    layer.build((None, 7, 7, 8))
+    kernels = [
+        layer.query.pointwise.kernel,
+        layer.key.pointwise.kernel,
+        layer.value.pointwise.kernel,
+    ]
+    for first, second in zip(kernels, kernels[1:] + kernels[:1], strict=True):
+        assert np.abs(keras.ops.convert_to_numpy(first - second)).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_heads": 0}, "`num_heads` must be a positive integer. Received: 0"),
+        ({"num_heads": 2, "pale_size": 0}, "`pale_size` must be a positive integer or a pair"),
+        ({"num_heads": 2, "pale_size": (7, 7, 7)}, r"Received: \(7, 7, 7\)"),
+        ({"num_heads": 2, "implementation": "diagonal"}, "`implementation` must be one of"),
+        ({"num_heads": 2, "dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        PSAttention(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("num_heads", "channels", "message"),
+    [
+        (1, 7, "must be even. Received: channels=7"),
+        (3, 12, "must be 1 or even.* Received: num_heads=3"),
+        (4, 10, "2 head.s. do not divide the 5 channels.* Received: num_heads=4, channels=10"),
+    ],
+)
+def test_heads_and_halves_that_do_not_divide(num_heads, channels, message):
+    with pytest.raises(ValueError, match=message):
+        PSAttention(num_heads).build((None, 7, 7, channels))

@@ -1,0 +1,28 @@
+"""The block: a function over layers."""
+
+import keras
+import numpy as np
+
+from pale_tf.layers.block import pale_block
+
+
+def block_model(drop_path_rate):
+    inputs = keras.Input((6, 5, 8))
+    outputs = pale_block(inputs, 2, 3, mlp_ratio=4, drop_path_rate=drop_path_rate, name="b")
+    return keras.Model(inputs, outputs)
+
+
+def test_is_position_then_attention_then_mlp_each_residual():
+    model = block_model(drop_path_rate=0.0)
+    x = np.random.default_rng(0).normal(size=(2, 6, 5, 8)).astype("float32")
+    layer = model.get_layer
+    expected = layer("b_position")(x)
+    expected += layer("b_attention")(layer("b_norm1")(expected))
+    expected += layer("b_mlp")(layer("b_norm2")(expected))
+    np.testing.assert_allclose(model(x), expected, atol=1e-6)
+
+
+def test_drop_path_is_on_both_branches_and_absent_at_rate_0():
+    rates = [layer.rate for layer in block_model(0.3).layers if "drop_path" in layer.name]
+    assert rates == [0.3, 0.3]
+    assert not [layer for layer in block_model(0.0).layers if "drop_path" in layer.name]

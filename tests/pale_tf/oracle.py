@@ -1,0 +1,113 @@
+"""PS-Attention in float64 NumPy, from its definition: loops over tokens, and sets of tokens.
+
+Shares no code and no layout with `pale_tf`: no reshape into groups, no padding, no masks.
+"""
+
+import math
+
+import numpy as np
+
+
+def pale_pair(pale_size):
+    return (pale_size, pale_size) if isinstance(pale_size, int) else pale_size
+
+
+def row_group(token, height, width, pale_rows):
+    """Tokens in the row group of `token`: rows congruent to its row modulo the group count."""
+    groups = math.ceil(height / pale_rows)
+    return {(r, c) for r in range(height) for c in range(width) if (r - token[0]) % groups == 0}
+
+
+def column_group(token, height, width, pale_columns):
+    """Tokens in the column group of `token`."""
+    groups = math.ceil(width / pale_columns)
+    return {(r, c) for r in range(height) for c in range(width) if (c - token[1]) % groups == 0}
+
+
+def whole_pale(index, height, width, pale_rows, pale_columns):
+    """Tokens of whole pale `index`: its interlaced rows together with its interlaced columns."""
+    pales = max(math.ceil(height / pale_rows), math.ceil(width / pale_columns))
+    return pales, {
+        (r, c)
+        for r in range(height)
+        for c in range(width)
+        if r % pales == index or c % pales == index
+    }
+
+
+def dilate(tokens, height, width):
+    """`tokens` and their neighbours, as a 3×3 convolution sees them."""
+    return {
+        (r + i, c + j)
+        for r, c in tokens
+        for i in (-1, 0, 1)
+        for j in (-1, 0, 1)
+        if 0 <= r + i < height and 0 <= c + j < width
+    }
+
+
+def separable(x, weights, epsilon=1e-5):
+    """3×3 depth-wise convolution, BatchNorm by moving statistics, point-wise: `[H, W, C]`."""
+    height, width, _ = x.shape
+    y = np.zeros_like(x)
+    for r in range(height):
+        for c in range(width):
+            for i in range(3):
+                for j in range(3):
+                    if 0 <= r + i - 1 < height and 0 <= c + j - 1 < width:
+                        y[r, c] += x[r + i - 1, c + j - 1] * weights["depthwise"][i, j, :, 0]
+    y = (y - weights["mean"]) / np.sqrt(weights["variance"] + epsilon)
+    return (y * weights["gamma"] + weights["beta"]) @ weights["kernel"] + weights["bias"]
+
+
+def attend(token, tokens, query, key, value, num_heads):
+    """Output of `token` attending to the set `tokens`, `[D]`; heads split the channels."""
+    places = sorted(tokens)
+    out = np.empty(query.shape[-1])
+    width = query.shape[-1] // num_heads
+    for head in range(num_heads):
+        part = slice(head * width, (head + 1) * width)
+        scores = np.array([query[token][part] @ key[p][part] for p in places]) / math.sqrt(width)
+        scores = np.exp(scores - scores.max())
+        scores /= scores.sum()
+        out[part] = sum(s * value[p][part] for s, p in zip(scores, places, strict=True))
+    return out
+
+
+def ps_attention(x, weights, num_heads, pale_size, implementation):
+    """PS-Attention of one feature map `[H, W, C]`."""
+    height, width, channels = x.shape
+    rows, columns = pale_pair(pale_size)
+    query, key, value = (separable(x, weights[name]) for name in ("query", "key", "value"))
+    out = np.empty_like(x)
+    for token in np.ndindex(height, width):
+        in_rows = row_group(token, height, width, rows)
+        in_columns = column_group(token, height, width, columns)
+        if implementation == "parallel":
+            half, heads = channels // 2, max(1, num_heads // 2)
+            first = [t[..., :half] for t in (query, key, value)]
+            second = [t[..., half:] for t in (query, key, value)]
+            out[token] = np.concatenate(
+                [
+                    attend(token, in_rows, *first, heads),
+                    attend(token, in_columns, *second, heads),
+                ]
+            )
+        elif implementation == "vanilla":
+            pales, _ = whole_pale(0, height, width, rows, columns)
+            outputs = [
+                attend(
+                    token,
+                    whole_pale(index, height, width, rows, columns)[1],
+                    query,
+                    key,
+                    value,
+                    num_heads,
+                )
+                for index in (token[0] % pales, token[1] % pales)
+            ]
+            out[token] = (outputs[0] + outputs[1]) / 2
+        else:
+            tokens = in_rows if implementation == "sequential_row" else in_columns
+            out[token] = attend(token, tokens, query, key, value, num_heads)
+    return out @ weights["output"]["kernel"] + weights["output"]["bias"]

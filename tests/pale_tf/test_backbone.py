@@ -1,0 +1,80 @@
+"""The backbone and its pyramid."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from pale_tf import PaleConfig, pale_backbone
+from pale_tf.backbone import drop_path_schedule
+
+SIZES = [(224, 224), (97, 61), (320, 512), (32, 32)]
+
+
+@pytest.mark.parametrize("size", SIZES, ids=str)
+def test_static_and_dynamic_sizes_give_the_same_pyramid(size):
+    dynamic = pale_backbone("nano")
+    static = pale_backbone("nano", input_shape=(*size, 3))
+    static.set_weights(dynamic.get_weights())
+    images = np.random.default_rng(0).uniform(0, 255, (2, *size, 3)).astype("float32")
+    expected, actual = static.predict(images, verbose=0), dynamic.predict(images, verbose=0)
+    assert list(expected) == ["P2", "P3", "P4", "P5"]
+    for level, stride in zip(expected, (4, 8, 16, 32), strict=True):
+        shape = (2, math.ceil(size[0] / stride), math.ceil(size[1] / stride), 8 * stride)
+        assert expected[level].shape == shape
+        assert static.output[level].shape == (None, *shape[1:])
+        np.testing.assert_allclose(actual[level], expected[level], rtol=0, atol=1e-5)
+
+
+def test_takes_a_configuration_of_ones_own():
+    config = PaleConfig("mine", 16, (1, 1, 2, 1), (2, 2, 4, 4), pale_size=(3, 5))
+    model = pale_backbone(config, input_shape=(30, 50, 3))
+    assert model.name == "mine_backbone"
+    assert model.output["P5"].shape == (None, 1, 2, 128)
+
+
+def test_preprocessing_is_imagenets():
+    config = PaleConfig("one", 8, (1, 1, 1, 1), (2, 2, 2, 2))
+    inside = pale_backbone(config)
+    outside = pale_backbone(config, include_preprocessing=False)
+    outside.set_weights(inside.get_weights())
+    images = np.random.default_rng(1).uniform(0, 255, (1, 40, 33, 3))
+    normal = (images / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    for level in ("P2", "P5"):
+        np.testing.assert_allclose(
+            inside(images.astype("float32"))[level],
+            outside(normal.astype("float32"))[level],
+            atol=1e-4,
+        )
+
+
+def test_drop_path_rises_linearly_over_all_blocks():
+    assert drop_path_schedule(0.3, 4) == pytest.approx([0.0, 0.1, 0.2, 0.3])
+    model = pale_backbone("nano", drop_path_rate=0.9)
+    rates = [layer.rate for layer in model.layers if layer.name.endswith("drop_path1")]
+    assert rates == pytest.approx([0.1 * block for block in range(1, 10)])
+
+
+def test_builds_on_a_tensor():
+    inputs = keras.Input((64, 48, 3))
+    model = pale_backbone("nano", input_tensor=inputs * 255.0)
+    assert model.inputs[0] is inputs
+    assert model.output["P3"].shape == (None, 8, 6, 64)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"config": "huge"}, "`config` must be a `PaleConfig` or one of .*Received: 'huge'"),
+        ({"input_shape": (32, 32, 1)}, r"`input_shape` .* three channels.*\(32, 32, 1\)"),
+        ({"input_shape": (32, 32)}, r"`input_shape` .* three dimensions.*Received: \(32, 32\)"),
+        ({"input_shape": 32}, "`input_shape` .*Received: 32"),
+        ({"input_shape": (0, 32, 3)}, r"`input_shape` .* positive or None.*\(0, 32, 3\)"),
+        ({"input_tensor": keras.Input((8, 8, 4))}, "`input_tensor` .* three channels"),
+        ({"drop_path_rate": 1.5}, r"`drop_path_rate` must be in \[0, 1\). Received: 1.5"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        pale_backbone(**{"config": "nano", **arguments})

@@ -1,0 +1,88 @@
+"""Loading weights: by name, checked, reported."""
+
+import logging
+import warnings
+
+import numpy as np
+import pytest
+
+from pale_tf import PaleConfig, PaleN, PaleT, pale_backbone
+from pale_tf.weights import load_weights
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A network and its two files."""
+    folder = tmp_path_factory.mktemp("weights")
+    model = PaleN(input_shape=(32, 32, 3), classes=10)
+    model.compile("adam", "mse")
+    model.save(folder / "model.keras")
+    model.save_weights(folder / "model.weights.h5")
+    return model, folder
+
+
+def by_path(model):
+    return {weight.path: weight.numpy() for weight in model.weights}
+
+
+@pytest.mark.parametrize("file", ["model.keras", "model.weights.h5"])
+def test_loads_everything(trained, file, caplog):
+    model, folder = trained
+    caplog.set_level(logging.INFO, logger="pale_tf.weights")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        other = PaleN(input_shape=(48, 56, 3), classes=10, weights=folder / file)
+    assert f"{len(model.weights)} tensors loaded from {folder / file}" in caplog.text
+    for path, value in by_path(model).items():
+        np.testing.assert_array_equal(by_path(other)[path], value)
+
+
+def test_another_number_of_classes_keeps_the_new_classifier_and_warns(trained):
+    model, folder = trained
+    with pytest.warns(UserWarning, match=r"predictions/0 \(\(256, 10\) in the file, \(256, 3\)"):
+        other = PaleN(classes=3, weights=folder / "model.keras")
+    ours, theirs = by_path(other), by_path(model)
+    assert ours["predictions/kernel"].shape == (256, 3)
+    for path in theirs.keys() - {"predictions/kernel", "predictions/bias"}:
+        np.testing.assert_array_equal(ours[path], theirs[path])
+
+
+def test_backbone_and_network_exchange_weights(trained, tmp_path):
+    model, folder = trained
+    backbone = pale_backbone("nano", drop_path_rate=0.0, weights=str(folder / "model.keras"))
+    for path, value in by_path(backbone).items():
+        np.testing.assert_array_equal(by_path(model)[path], value)
+    backbone.save_weights(tmp_path / "backbone.weights.h5")
+    other = PaleN(classes=10)
+    with pytest.warns(UserWarning, match="norm/0 .not in the file"):
+        report = load_weights(other, tmp_path / "backbone.weights.h5")
+    assert set(report.skipped) == {"norm/0", "norm/1", "predictions/0", "predictions/1"}
+    assert len(report.loaded) == len(backbone.weights)
+    report = load_weights(pale_backbone("nano"), folder / "model.weights.h5")
+    assert set(report.unused) == {"norm/0", "norm/1", "predictions/0", "predictions/1"}
+
+
+def test_another_variant_is_refused_and_changes_nothing(trained):
+    _, folder = trained
+    with pytest.raises(ValueError, match=r"same variant.*stage1_block1_position/depthwise/0"):
+        PaleT(weights=folder / "model.weights.h5")
+    shallow = PaleConfig("shallow", 32, (2, 2, 3, 2), (2, 4, 8, 16), pale_size=2)
+    model = pale_backbone(shallow)
+    before = by_path(model)
+    with pytest.raises(ValueError, match=r"stage3_block4_position.*not in the model"):
+        load_weights(model, folder / "model.keras")
+    for path, value in by_path(model).items():
+        np.testing.assert_array_equal(before[path], value)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.weights.h5"])
+def test_a_file_that_is_no_weights_file(tmp_path, name):
+    (tmp_path / name).write_bytes(b"not weights")
+    with pytest.raises(ValueError, match="`weights` must be a weights file of Keras 3"):
+        PaleN(weights=tmp_path / name)
+
+
+@pytest.mark.parametrize("path", ["missing.keras", "imagenet", "."])
+def test_a_path_that_is_no_file(path):
+    with pytest.raises(ValueError, match=r"`weights` must be None or the path of an existing"):
+        PaleN(weights=path)

@@ -1,0 +1,1 @@
+"""Programs that train Pale Transformers. Not installed: run them from the repository."""

@@ -1,0 +1,52 @@
+"""The network of a recipe, and its optimiser."""
+
+import keras
+
+import pale_tf
+
+BUILDERS = {
+    "pale_n": pale_tf.PaleN,
+    "pale_t": pale_tf.PaleT,
+    "pale_s": pale_tf.PaleS,
+    "pale_b": pale_tf.PaleB,
+}
+
+
+def make_model(recipe, classes, steps_per_epoch):
+    """Builds and compiles the network of `recipe`. Call it in the strategy's scope.
+
+    Args:
+        recipe: A `Recipe`.
+        classes: Number of classes.
+        steps_per_epoch: Optimiser steps in an epoch.
+
+    Returns:
+        A compiled `keras.Model` of images to probabilities.
+    """
+    model = BUILDERS[recipe.model](
+        input_shape=(recipe.image_size, recipe.image_size, 3),
+        classes=classes,
+        drop_path_rate=recipe.drop_path_rate,
+    )
+    model.compile(
+        optimizer=make_optimizer(recipe, steps_per_epoch),
+        loss="sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        # XLA on a CPU is slower than the plain graph, and takes a minute to compile.
+        jit_compile=False,
+    )
+    return model
+
+
+def make_optimizer(recipe, steps_per_epoch):
+    """AdamW with linear warm-up and cosine decay; norms and biases are not decayed."""
+    warmup_steps = recipe.warmup_epochs * steps_per_epoch
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=recipe.learning_rate,
+        warmup_steps=warmup_steps,
+        decay_steps=max(1, recipe.epochs * steps_per_epoch - warmup_steps),
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer

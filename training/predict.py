@@ -1,0 +1,62 @@
+"""Classifies image files with a trained network: `python training/predict.py RUN IMAGE…`."""
+
+import argparse
+import pathlib
+import sys
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from training.cli import Parser, quiet_tensorflow
+
+TOP = 5
+
+
+def main(argv=None):
+    parser = Parser(__doc__)
+    parser.add_argument("run", metavar="RUN", type=run_folder, help="folder that fit.py wrote")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", type=image_file, help="any format")
+    flags = parser.parse_args(argv)
+
+    quiet_tensorflow()
+    import keras
+    import numpy as np
+
+    import pale_tf  # noqa: F401 - registers the layers
+    from training.data import evaluation_image
+
+    model = keras.saving.load_model(flags.run / "model.keras", compile=False)
+    labels = (flags.run / "labels.txt").read_text().splitlines()
+    size = model.input_shape[1]
+    batch = np.stack([evaluation_image(np.asarray(image), size) for _, image in flags.images])
+    for (path, _), scores in zip(flags.images, model.predict(batch, verbose=0), strict=True):
+        print(path)
+        for index in np.argsort(-scores, kind="stable")[:TOP]:
+            print(f"  {scores[index]:7.2%}  {labels[index]}")
+
+
+def run_folder(text):
+    """argparse type: a folder with a trained network and its labels."""
+    folder = pathlib.Path(text)
+    for name in ("model.keras", "labels.txt"):
+        if not (folder / name).is_file():
+            raise argparse.ArgumentTypeError(f"there is no {name} in {text}")
+    return folder
+
+
+def image_file(text):
+    """argparse type: the path of an image, and the image as RGB, turned as its EXIF data say."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(text) as image:
+            image = ImageOps.exif_transpose(image)
+            if image.mode.startswith("I"):  # 16 bits, which `convert` would clip, not scale
+                image = image.point(lambda value: value / 256).convert("L")
+            return text, image.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise argparse.ArgumentTypeError(f"cannot read {text} as an image: {error}") from None
+
+
+if __name__ == "__main__":
+    main()

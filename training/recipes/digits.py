@@ -1,0 +1,18 @@
+"""Pale-N on scikit-learn's handwritten digits, 32×32."""
+
+from training.recipe import Recipe
+
+RECIPE = Recipe(
+    dataset="digits",
+    model="pale_n",
+    image_size=32,
+    epochs=40,
+    batch_size=64,
+    learning_rate=1e-3,
+    warmup_epochs=3,
+    weight_decay=0.05,
+    drop_path_rate=0.1,
+    rotation=15.0,
+    translation=0.1,
+    zoom=0.1,
+)

@@ -1,0 +1,64 @@
+"""A training run, from a recipe to a folder of results."""
+
+import sys
+import time
+
+import keras
+import tensorflow as tf
+
+from training import data, run_folder
+from training.model import make_model
+from training.strategies import make_strategy, separate_random_states, synchronise_batch_norm
+
+
+def train(recipe, flags):
+    """Trains, evaluates and writes the run folder.
+
+    Args:
+        recipe: The `Recipe`, flags applied.
+        flags: The parsed flags of `fit.py`; `flags.out` is an empty folder.
+    """
+    folder = flags.out
+    keras.utils.set_random_seed(flags.seed)
+    tf.config.experimental.enable_op_determinism()
+    keras.config.set_dtype_policy(recipe.precision)
+    strategy = make_strategy(flags.strategy, flags.cpu_replicas)
+
+    builder = data.load_builder(recipe, flags.data_dir)
+    labels = builder.info.features["label"].names
+    batches = data.training_batches(builder, recipe, flags.seed)
+    validation, test = (
+        data.evaluation_batches(builder, recipe, split) for split in ("validation", "test")
+    )
+    with strategy.scope():
+        model = make_model(recipe, len(labels), steps_per_epoch=len(batches))
+    synchronise_batch_norm(model)
+    separate_random_states(strategy, model)
+    run_folder.write_start(folder, recipe, flags, strategy.num_replicas_in_sync, labels)
+
+    start = time.perf_counter()
+    model.fit(
+        batches,
+        validation_data=validation,
+        epochs=recipe.epochs,
+        shuffle=False,  # the batches are
+        verbose=_verbosity(),
+        callbacks=[
+            keras.callbacks.CSVLogger(folder / "history.csv"),
+            keras.callbacks.TensorBoard(folder / "tensorboard"),
+        ],
+    )
+    train_seconds = time.perf_counter() - start
+    test_loss, test_accuracy = model.evaluate(test, verbose=0)
+    metrics = {
+        "test_accuracy": test_accuracy,
+        "test_loss": test_loss,
+        "train_seconds": round(train_seconds, 1),
+    }
+    run_folder.write_end(folder, model, metrics, examples=test, labels=labels)
+    print(run_folder.summary(folder, metrics))
+
+
+def _verbosity():
+    """Keras' progress bar on a terminal, a line per epoch in a log."""
+    return 1 if sys.stdout.isatty() else 2

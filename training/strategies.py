@@ -1,0 +1,57 @@
+"""Distribution strategies, and what a model needs to train well under one."""
+
+import tensorflow as tf
+
+from pale_tf import PSAttention
+
+# A large odd number, so that the seeds of neighbouring replicas have little in common.
+REPLICA_SEED_STEP = 0x9E3779B1
+
+
+def make_strategy(name, cpu_replicas=1):
+    """Makes the distribution strategy called `name`.
+
+    Args:
+        name: `"none"` for one device, `"mirrored"` for all visible GPUs, or the CPU without any.
+        cpu_replicas: With `"mirrored"` and no GPU, the number of logical devices that the CPU is
+            split into, one replica each. For trying replication without GPUs.
+
+    Returns:
+        A `tf.distribute.Strategy`.
+    """
+    if name == "none":
+        return tf.distribute.get_strategy()
+    if tf.config.list_physical_devices("GPU"):
+        return tf.distribute.MirroredStrategy()
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    logical = [tf.config.LogicalDeviceConfiguration()] * cpu_replicas
+    tf.config.set_logical_device_configuration(cpu, logical)
+    return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(cpu_replicas)])
+
+
+def synchronise_batch_norm(model):
+    """Lets every BatchNorm of the attentions see the whole batch, not its replica's part.
+
+    A part of a batch has other statistics; with synchronised ones, the number of replicas does not
+    change what is trained.
+    """
+    for layer in model.layers:
+        if isinstance(layer, PSAttention):
+            for projection in (layer.query, layer.key, layer.value):
+                projection.norm.synchronized = True
+
+
+def separate_random_states(strategy, model):
+    """Gives every replica random states of its own.
+
+    Keras mirrors the state of a `SeedGenerator` with its value, so that all replicas would drop
+    the same paths and the same units; each then advances its own copy. Replica 0 keeps its state.
+    """
+    if strategy.num_replicas_in_sync == 1:
+        return
+    for variable in model.variables:
+        if variable.name == "seed_generator_state":
+            for index, copy in enumerate(strategy.experimental_local_results(variable.value)):
+                seed, counter = copy.numpy().tolist()
+                seed = (seed + index * REPLICA_SEED_STEP) % 2**31
+                copy.assign([seed, counter])
