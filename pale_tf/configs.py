@@ -94,6 +94,6 @@ PALE_B = PaleConfig("pale_b", 128, (2, 2, 16, 2), (4, 8, 16, 32), drop_path_rate
 
 # Ours, not the paper's: for small images on small machines. A 32x32 image is an 8x8 map in the
 # first stage; with pale size 2 a token sees 28 of its 64 tokens, so pales stay pales there.
-PALE_N = PaleConfig("pale_n", 32, (2, 2, 4, 2), (2, 4, 8, 16), pale_size=2, drop_path_rate=0.1)
+PALE_N = PaleConfig("pale_n", 32, (1, 1, 4, 1), (2, 4, 8, 16), pale_size=2, drop_path_rate=0.1)
 
 VARIANTS = {"nano": PALE_N, "tiny": PALE_T, "small": PALE_S, "base": PALE_B}

@@ -4,6 +4,10 @@ import argparse
 import os
 
 
+class FlagError(Exception):
+    """A flag whose value turns out wrong after parsing. Its text names the argument."""
+
+
 class Parser(argparse.ArgumentParser):
     """argparse's parser; an error prints one line that names the argument, and no usage."""
 
@@ -44,5 +48,9 @@ def make_folder(parser, argument, path):
 
 
 def quiet_tensorflow():
-    """Silences TensorFlow's start-up messages. Call it before TensorFlow is imported."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    """Silences TensorFlow's C++ log, which reports harmless things as errors on every machine.
+
+    Real errors still come as Python exceptions. `TF_CPP_MIN_LOG_LEVEL=0` brings the log back. Call
+    it before TensorFlow is imported.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -5,6 +5,7 @@ import tensorflow_datasets as tfds
 
 import training.datasets.digits  # noqa: F401 - registers the builder
 from training.augmentation import make_augmentation
+from training.cli import FlagError
 
 
 def load_builder(recipe, data_dir):
@@ -24,20 +25,29 @@ def training_batches(builder, recipe, seed):
 
     Returns:
         A `tf.data.Dataset` of images `[B, S, S, 3]`, float in 0..255, and integer labels `[B]`.
+
+    Raises:
+        FlagError: If there is no whole batch.
     """
-    images = _prepared(builder, "train", recipe.image_size).cache()
-    images = images.shuffle(builder.info.splits["train"].num_examples, seed=seed)
+    count = builder.info.splits["train"].num_examples
+    if recipe.batch_size > count:
+        raise FlagError(
+            f"argument --batch-size: {recipe.batch_size} images, but training has {count}"
+        )
+    images = _prepared(builder, "train", recipe.image_size).shuffle(count, seed=seed)
     batches = images.batch(recipe.batch_size, drop_remainder=True)
     augment = make_augmentation(recipe, seed)
-    # One call at a time: the order of random draws is then that of the batches, run for run.
     batches = batches.map(lambda image, label: (augment(image), label))
-    return batches.prefetch(tf.data.AUTOTUNE)
+    # One call at a time: random numbers are then drawn in the order of the batches, run for run.
+    options = tf.data.Options()
+    options.experimental_optimization.map_parallelization = False
+    return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_batches(builder, recipe, split):
     """Batches of a whole split in order, as `training_batches` gives them but not augmented."""
     images = _prepared(builder, split, recipe.image_size)
-    return images.batch(recipe.batch_size).cache().prefetch(tf.data.AUTOTUNE)
+    return images.batch(recipe.batch_size).prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_image(image, size):
@@ -60,7 +70,11 @@ def evaluation_image(image, size):
 
 def _prepared(builder, split, size):
     """The images of a split, decoded and sized, with their labels."""
-    dataset = builder.as_dataset(split=split, as_supervised=True)
+    # Nothing here is cached in memory, by TFDS neither: under MirroredStrategy, TensorFlow 2.21
+    # now and then ends a cached data set before its last elements, without an error.
+    dataset = builder.as_dataset(
+        split=split, as_supervised=True, read_config=tfds.ReadConfig(try_autocache=False)
+    )
     return dataset.map(
         lambda image, label: (evaluation_image(image, size), label),
         num_parallel_calls=tf.data.AUTOTUNE,

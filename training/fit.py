@@ -8,7 +8,7 @@ import time
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from training.cli import Parser, make_folder, positive_int, quiet_tensorflow, seed
+from training.cli import FlagError, Parser, make_folder, positive_int, quiet_tensorflow, seed
 from training.recipe import MODELS, load_recipe, recipe_names
 
 
@@ -23,7 +23,11 @@ def main(argv=None):
     quiet_tensorflow()
     from training.run import train  # TensorFlow takes seconds to import; wrong flags do not wait
 
-    train(recipe, flags)
+    try:
+        train(recipe, flags)
+    except FlagError as error:
+        flags.out.rmdir()  # nothing was written yet
+        parser.error(str(error))
 
 
 def make_parser():
@@ -61,11 +65,11 @@ def check_flags(parser, flags):
     """Checks what a flag's text alone does not tell, and makes the folders."""
     if flags.cpu_replicas > 1 and flags.strategy != "mirrored":
         parser.error("argument --cpu-replicas: needs --strategy mirrored")
+    if flags.data_dir is not None:
+        make_folder(parser, "--data-dir", flags.data_dir)
     make_folder(parser, "--out", flags.out)
     if any(flags.out.iterdir()):
         parser.error(f"argument --out: the folder {flags.out} is not empty")
-    if flags.data_dir is not None:
-        make_folder(parser, "--data-dir", flags.data_dir)
 
 
 def apply_flags(recipe, flags):

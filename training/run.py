@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from training import data, run_folder
 from training.model import make_model
-from training.strategies import make_strategy, separate_random_states, synchronise_batch_norm
+from training.strategies import make_strategy, prepare_replicas
 
 
 def train(recipe, flags):
@@ -32,8 +32,7 @@ def train(recipe, flags):
     )
     with strategy.scope():
         model = make_model(recipe, len(labels), steps_per_epoch=len(batches))
-    synchronise_batch_norm(model)
-    separate_random_states(strategy, model)
+    prepare_replicas(strategy, model)
     run_folder.write_start(folder, recipe, flags, strategy.num_replicas_in_sync, labels)
 
     start = time.perf_counter()
@@ -45,7 +44,7 @@ def train(recipe, flags):
         verbose=_verbosity(),
         callbacks=[
             keras.callbacks.CSVLogger(folder / "history.csv"),
-            keras.callbacks.TensorBoard(folder / "tensorboard"),
+            keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
         ],
     )
     train_seconds = time.perf_counter() - start

@@ -29,7 +29,19 @@ def make_strategy(name, cpu_replicas=1):
     return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(cpu_replicas)])
 
 
-def synchronise_batch_norm(model):
+def prepare_replicas(strategy, model):
+    """Makes `model` train under several replicas as it would under one. No-op under one replica.
+
+    Args:
+        strategy: The strategy in whose scope the model was built.
+        model: A network of `pale_tf`, before its first step.
+    """
+    if strategy.num_replicas_in_sync > 1:
+        _synchronise_batch_norm(model)
+        _separate_random_states(strategy, model)
+
+
+def _synchronise_batch_norm(model):
     """Lets every BatchNorm of the attentions see the whole batch, not its replica's part.
 
     A part of a batch has other statistics; with synchronised ones, the number of replicas does not
@@ -41,14 +53,12 @@ def synchronise_batch_norm(model):
                 projection.norm.synchronized = True
 
 
-def separate_random_states(strategy, model):
+def _separate_random_states(strategy, model):
     """Gives every replica random states of its own.
 
     Keras mirrors the state of a `SeedGenerator` with its value, so that all replicas would drop
     the same paths and the same units; each then advances its own copy. Replica 0 keeps its state.
     """
-    if strategy.num_replicas_in_sync == 1:
-        return
     for variable in model.variables:
         if variable.name == "seed_generator_state":
             for index, copy in enumerate(strategy.experimental_local_results(variable.value)):

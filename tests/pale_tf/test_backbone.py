@@ -51,9 +51,9 @@ def test_preprocessing_is_imagenets():
 
 def test_drop_path_rises_linearly_over_all_blocks():
     assert drop_path_schedule(0.3, 4) == pytest.approx([0.0, 0.1, 0.2, 0.3])
-    model = pale_backbone("nano", drop_path_rate=0.9)
+    model = pale_backbone("nano", drop_path_rate=0.6)
     rates = [layer.rate for layer in model.layers if layer.name.endswith("drop_path1")]
-    assert rates == pytest.approx([0.1 * block for block in range(1, 10)])
+    assert rates == pytest.approx([0.1 * block for block in range(1, 7)])
 
 
 def test_builds_on_a_tensor():

@@ -1,0 +1,28 @@
+"""Fixtures shared by the tests of training."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory):
+    """A TFDS data folder, filled by whoever needs it first."""
+    return tmp_path_factory.mktemp("tfds")
+
+
+@pytest.fixture(scope="session")
+def program():
+    """Runs a program of the repository in a process of its own, from another folder."""
+
+    def run(*arguments, cwd=ROOT):
+        path, *rest = map(str, arguments)
+        return subprocess.run(
+            [sys.executable, str(ROOT / path), *rest], capture_output=True, text=True, cwd=cwd
+        )
+
+    return run
