@@ -1,4 +1,7 @@
-"""Pale-N on scikit-learn's handwritten digits, 32×32."""
+"""Pale-N on scikit-learn's handwritten digits, at 32×32: a first layer map of 8×8, one token a pixel.
+
+    python training/fit.py --recipe digits --strategy mirrored
+"""
 
 from training.recipe import Recipe
 
