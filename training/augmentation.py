@@ -16,12 +16,12 @@ def make_augmentation(recipe, seed):
     """
     turn = recipe.rotation / 360.0  # keras-cv counts in turns
     shift, zoom = recipe.translation, (-recipe.zoom, recipe.zoom)
-    black = {"fill_mode": "constant", "fill_value": 0.0}
+    common = {"fill_mode": "constant", "fill_value": 0.0, "dtype": "float32"}
     first, second, third = (3 * seed + index for index in (1, 2, 3))  # keras-cv takes 0 for None
     layers = [
-        keras_cv.layers.RandomRotation(turn, seed=first, **black),
-        keras_cv.layers.RandomTranslation(shift, shift, seed=second, **black),
-        keras_cv.layers.RandomZoom(zoom, zoom, seed=third, **black),
+        keras_cv.layers.RandomRotation(turn, seed=first, **common),
+        keras_cv.layers.RandomTranslation(shift, shift, seed=second, **common),
+        keras_cv.layers.RandomZoom(zoom, zoom, seed=third, **common),
     ]
 
     def augment(images):

@@ -39,13 +39,17 @@ def make_model(recipe, classes, steps_per_epoch):
 
 
 def make_optimizer(recipe, steps_per_epoch):
-    """AdamW with linear warm-up and cosine decay; norms and biases are not decayed."""
-    warmup_steps = recipe.warmup_epochs * steps_per_epoch
+    """AdamW with linear warm-up and cosine decay to 0; norms and biases are not decayed.
+
+    The warm-up takes half of the run at most, however short the run.
+    """
+    steps = recipe.epochs * steps_per_epoch
+    warmup_steps = min(recipe.warmup_epochs * steps_per_epoch, steps // 2)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=0.0,
         warmup_target=recipe.learning_rate,
         warmup_steps=warmup_steps,
-        decay_steps=max(1, recipe.epochs * steps_per_epoch - warmup_steps),
+        decay_steps=steps - warmup_steps,
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])

@@ -1,6 +1,6 @@
-"""Pale-N on scikit-learn's handwritten digits, at 32×32: a first layer map of 8×8, one token a pixel.
+"""Pale-N on scikit-learn's handwritten digits, scaled from 8×8 to 32×32: a token per pixel.
 
-    python training/fit.py --recipe digits --strategy mirrored
+python training/fit.py --recipe digits --strategy mirrored
 """
 
 from training.recipe import Recipe
