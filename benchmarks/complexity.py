@@ -10,24 +10,17 @@ import math
 import pathlib
 import platform
 import re
+import sys
 
 import keras
 import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-import pale_tf
 from pale_tf.configs import VARIANTS
+from pale_tf.models import BUILDERS
 
-BUILDERS = {
-    "nano": pale_tf.PaleN,
-    "tiny": pale_tf.PaleT,
-    "small": pale_tf.PaleS,
-    "base": pale_tf.PaleB,
-}
-
-# Millions of parameters and GMACs at 224x224 (Wu et al. 2022, tables 1 and 2). The paper rounds
-# them; what its configurations count to, in docs/architecture.md, has two more digits.
+# Millions of parameters and GMACs at 224x224, as Wu et al. 2022 round them.
 PUBLISHED = {"tiny": (22, 4.2), "small": (48, 9.0), "base": (85, 15.6)}
 
 PARTS = ("stage1", "stage2", "stage3", "stage4", "head")
@@ -38,7 +31,7 @@ def main(argv=None):
     rows = [count(variant, *flags.size) for variant in flags.variants]
     if flags.json:
         result = {
-            "command": "python benchmarks/complexity.py",
+            "command": ["python", *sys.argv],
             "versions": {
                 "python": platform.python_version(),
                 "keras": keras.__version__,
@@ -60,6 +53,8 @@ def parse_flags(argv):
     flags = parser.parse_args(argv)
     if min(flags.size) < 1:
         parser.error(f"argument --size: must be positive, got {flags.size}")
+    if flags.json and not flags.json.resolve().parent.is_dir():
+        parser.error(f"argument --json: there is no folder {flags.json.parent}")
     return flags
 
 
@@ -70,7 +65,7 @@ def count(variant, height, width):
         Dict of the variant's name, and of `params` (trainable) and `macs` (of one image), each a
         dict of the parts of the network and the `total`.
     """
-    model = BUILDERS[variant](input_shape=(height, width, 3))
+    model = BUILDERS[VARIANTS[variant].name](input_shape=(height, width, 3))
     params, macs = dict.fromkeys(PARTS, 0), dict.fromkeys(PARTS, 0)
     for weight in model.trainable_weights:
         params[_part(weight.path)] += math.prod(weight.shape)

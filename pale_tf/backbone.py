@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 
-from pale_tf.configs import VARIANTS, PaleConfig
+from pale_tf.configs import VARIANTS, PaleConfig, check_positive_int
 from pale_tf.layers.block import pale_block
 from pale_tf.layers.merging import OverlappingMerging
 from pale_tf.weights import check_weights_path, load_weights
@@ -57,7 +57,12 @@ def pale_backbone(
 
 
 def pale_stages(image, config, include_preprocessing=True):
-    """Applies the four stages of `config` to the Keras tensor `image`.
+    """Applies the four stages of a network.
+
+    Args:
+        image: Keras tensor, `[B, H, W, 3]`.
+        config: A `PaleConfig`.
+        include_preprocessing: As in `pale_backbone`.
 
     Returns:
         Dict of the Keras tensors `"P2"` to `"P5"`.
@@ -98,7 +103,7 @@ def resolve_config(config):
     """Returns the `PaleConfig` that a variant's name stands for, or the configuration itself."""
     if isinstance(config, PaleConfig):
         return config
-    if config not in VARIANTS:
+    if not isinstance(config, str) or config not in VARIANTS:
         raise ValueError(
             f"`config` must be a `PaleConfig` or one of {sorted(VARIANTS)}. Received: {config!r}"
         )
@@ -118,12 +123,12 @@ def image_input(input_shape, input_tensor=None):
     Raises:
         ValueError: If the shape is none of the above.
     """
-    if keras.config.image_data_format() != "channels_last":
-        raise ValueError(
-            "Pale Transformers need the `channels_last` image data format. Received: "
-            f"keras.config.image_data_format()={keras.config.image_data_format()!r}"
-        )
     if input_tensor is not None:
+        if not isinstance(input_tensor, keras.KerasTensor):
+            raise ValueError(
+                "`input_tensor` must be a Keras tensor, such as `keras.Input` gives. "
+                f"Received: {type(input_tensor)}"
+            )
         _check_image_shape("input_tensor", tuple(input_tensor.shape[1:]))
         return input_tensor, keras.utils.get_source_inputs(input_tensor)
     _check_image_shape("input_shape", input_shape)
@@ -138,5 +143,6 @@ def _check_image_shape(argument, shape):
         raise ValueError(f"{expected}: three dimensions, without the batch. Received: {shape}")
     if shape[2] != 3:
         raise ValueError(f"{expected}: three channels, last. Received: {tuple(shape)}")
-    if any(size is not None and (not isinstance(size, int) or size < 1) for size in shape):
-        raise ValueError(f"{expected}, sizes positive or None. Received: {tuple(shape)}")
+    for size in shape:
+        if size is not None:
+            check_positive_int(argument, size)

@@ -1,6 +1,8 @@
 """The shapes of the networks: `PaleConfig` and the variants of the paper, plus one nano of ours."""
 
 import dataclasses
+import numbers
+import operator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +21,8 @@ class PaleConfig:
             linearly from 0 in the first block.
 
     Raises:
-        ValueError: If the stages are not four, or the heads of a stage do not divide its channels.
+        ValueError: If a value is out of range, the stages are not four, or the heads of a stage do
+            not divide its channels.
     """
 
     name: str
@@ -31,10 +34,16 @@ class PaleConfig:
     drop_path_rate: float = 0.0
 
     def __post_init__(self):
+        check_positive_int("embed_dim", self.embed_dim)
         for field in ("depths", "num_heads"):
             value = getattr(self, field)
-            if len(value) != 4:
+            if not isinstance(value, tuple | list) or len(value) != 4:
                 raise ValueError(f"`{field}` must have one entry per stage, 4. Received: {value}")
+            for entry in value:
+                check_positive_int(field, entry)
+        check_pale_size(self.pale_size)
+        if self.mlp_ratio <= 0:
+            raise ValueError(f"`mlp_ratio` must be positive. Received: {self.mlp_ratio}")
         for channels, heads in zip(self.stage_dims, self.num_heads, strict=True):
             check_heads(channels, heads, halves=2)
         check_rate("drop_path_rate", self.drop_path_rate)
@@ -79,15 +88,35 @@ def check_heads(channels, num_heads, halves):
     return heads
 
 
+def check_pale_size(pale_size):
+    """Returns `(rows, columns)` of a pale size given as a positive integer or a pair of them."""
+    pair = tuple(pale_size) if isinstance(pale_size, tuple | list) else (pale_size, pale_size)
+    if len(pair) != 2:
+        raise ValueError(f"`pale_size` must be an integer or a pair. Received: {pale_size!r}")
+    return tuple(check_positive_int("pale_size", size) for size in pair)
+
+
+def check_positive_int(argument, value):
+    """Returns `value`, any kind of integer, as an `int`; a `ValueError` names `argument` if it is
+    less than 1 or no integer."""
+    try:
+        number = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = 0
+    if number < 1:
+        raise ValueError(f"`{argument}` must be a positive integer. Received: {value!r}")
+    return number
+
+
 def check_rate(argument, rate):
     """Raises a `ValueError` that names `argument` unless `rate` is in `[0, 1)`."""
-    if not 0.0 <= rate < 1.0:
-        raise ValueError(f"`{argument}` must be in [0, 1). Received: {rate}")
+    if not isinstance(rate, numbers.Real) or not 0.0 <= rate < 1.0:
+        raise ValueError(f"`{argument}` must be in [0, 1). Received: {rate!r}")
 
 
-# Wu et al. 2022, table 1. Depths, channels and pale size follow from the published totals, 22M,
-# 48M and 85M parameters and 4.2, 9.0 and 15.6 GMACs at 224x224; the heads are the project's
-# choice. Drop-path rates are those of CSWin's recipe, the closest published one.
+# Depths, channels and pale size are what gives the totals published by Wu et al. 2022: 22M, 48M and
+# 85M parameters and 4.2, 9.0 and 15.6 GMACs at 224x224. The heads are the project's choice, and
+# drop-path rates are those of CSWin's recipe, the closest published one.
 PALE_T = PaleConfig("pale_t", 64, (2, 2, 16, 2), (2, 4, 8, 16), drop_path_rate=0.2)
 PALE_S = PaleConfig("pale_s", 96, (2, 2, 16, 2), (2, 4, 8, 16), drop_path_rate=0.4)
 PALE_B = PaleConfig("pale_b", 128, (2, 2, 16, 2), (4, 8, 16, 32), drop_path_rate=0.5)

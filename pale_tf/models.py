@@ -5,7 +5,7 @@ import dataclasses
 import keras
 
 from pale_tf.backbone import image_input, pale_stages
-from pale_tf.configs import PALE_B, PALE_N, PALE_S, PALE_T
+from pale_tf.configs import PALE_B, PALE_N, PALE_S, PALE_T, check_positive_int
 from pale_tf.layers.block import KERNEL_INITIALIZER
 from pale_tf.layers.normalization import LAYER_NORM_EPSILON
 from pale_tf.weights import check_weights_path, load_weights
@@ -70,6 +70,14 @@ def PaleN(  # noqa: N802
 ):
     return _pale(**locals(), config=PALE_N)
 
+
+# The networks by their default names.
+BUILDERS = {
+    PALE_N.name: PaleN,
+    PALE_T.name: PaleT,
+    PALE_S.name: PaleS,
+    PALE_B.name: PaleB,
+}
 
 _DOCSTRING = """Builds {title}.
 
@@ -140,9 +148,9 @@ def _pale(
     x = pale_stages(image, config, include_preprocessing)["P5"]
     x = keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON, name="norm")(x)
     if include_top or pooling == "avg":
-        x = keras.layers.GlobalAveragePooling2D(name="avg_pool")(x)
+        x = keras.layers.GlobalAveragePooling2D("channels_last", name="avg_pool")(x)
     elif pooling == "max":
-        x = keras.layers.GlobalMaxPooling2D(name="max_pool")(x)
+        x = keras.layers.GlobalMaxPooling2D("channels_last", name="max_pool")(x)
     if include_top:
         # float32 under mixed precision too: softmax and losses need the range.
         x = keras.layers.Dense(
@@ -162,5 +170,4 @@ def _check_head(pooling, classes):
     """Raises a `ValueError` for a pooling or a number of classes that there is not."""
     if pooling not in (None, "avg", "max"):
         raise ValueError(f'`pooling` must be None, "avg" or "max". Received: {pooling!r}')
-    if not isinstance(classes, int) or classes < 1:
-        raise ValueError(f"`classes` must be a positive integer. Received: {classes!r}")
+    check_positive_int("classes", classes)

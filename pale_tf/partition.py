@@ -33,9 +33,10 @@ def group_rows(x, num_groups, num_heads):
     _, height, width, channels = ops.shape(x)
     rows = ceil_div(height, num_groups)  # s
     x = _pad(x, 1, rows * num_groups - height)
-    x = ops.reshape(x, (-1, rows, num_groups, width * channels))
+    x = ops.reshape(x, (-1, rows, num_groups, width * channels))  # [B, s, N, W·C]
     x = ops.transpose(x, (0, 2, 1, 3))  # [B, N, s, W·C]
     x = ops.reshape(x, (-1, rows * width, num_heads, channels // num_heads))
+    # [B·N, s·W, heads, C/heads]
     x = ops.transpose(x, (0, 2, 1, 3))  # [B·N, heads, s·W, C/heads]
     return ops.reshape(x, (-1, num_groups * num_heads, rows * width, channels // num_heads))
 
@@ -43,11 +44,11 @@ def group_rows(x, num_groups, num_heads):
 def ungroup_rows(x, height, width, num_groups, num_heads):
     """Inverse of `group_rows`: `[B, N·heads, s·W, C/heads]` -> `[B, H, W, C]`, padding cut off."""
     rows, depth = ceil_div(height, num_groups), x.shape[-1]
-    x = ops.reshape(x, (-1, num_heads, rows * width, depth))
+    x = ops.reshape(x, (-1, num_heads, rows * width, depth))  # [B·N, heads, s·W, C/heads]
     x = ops.transpose(x, (0, 2, 1, 3))  # [B·N, s·W, heads, C/heads]
-    x = ops.reshape(x, (-1, num_groups, rows, width * num_heads * depth))
+    x = ops.reshape(x, (-1, num_groups, rows, width * num_heads * depth))  # [B, N, s, W·C]
     x = ops.transpose(x, (0, 2, 1, 3))  # [B, s, N, W·C]
-    x = ops.reshape(x, (-1, rows * num_groups, width, num_heads * depth))
+    x = ops.reshape(x, (-1, rows * num_groups, width, num_heads * depth))  # [B, s·N, W, C]
     return x if _equal(rows * num_groups, height) else x[:, :height]
 
 
@@ -67,6 +68,7 @@ def group_columns(x, num_groups, num_heads):
     x = _pad(x, 2, columns * num_groups - width)
     # Group and head are neighbours in memory, and so are row and column-within-group.
     x = ops.reshape(x, (-1, height * columns, num_groups * num_heads, channels // num_heads))
+    # [B, H·s, N·heads, C/heads]
     return ops.transpose(x, (0, 2, 1, 3))
 
 
@@ -74,7 +76,7 @@ def ungroup_columns(x, height, width, num_groups, num_heads):
     """Inverse of `group_columns`: `[B, N·heads, H·s, C/heads]` -> `[B, H, W, C]`."""
     columns, depth = ceil_div(width, num_groups), x.shape[-1]
     x = ops.transpose(x, (0, 2, 1, 3))  # [B, H·s, N·heads, C/heads]
-    x = ops.reshape(x, (-1, height, columns * num_groups, num_heads * depth))
+    x = ops.reshape(x, (-1, height, columns * num_groups, num_heads * depth))  # [B, H, s·N, C]
     return x if _equal(columns * num_groups, width) else x[:, :, :width]
 
 

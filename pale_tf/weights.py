@@ -7,6 +7,7 @@ of a classifier and the other way round, and every difference is named.
 
 import io
 import logging
+import os
 import pathlib
 import tempfile
 import typing
@@ -59,8 +60,8 @@ def check_weights_path(weights):
     """
     if weights is None:
         return None
-    path = pathlib.Path(weights)
-    if not path.name.endswith(SUFFIXES) or not path.is_file():
+    path = pathlib.Path(weights) if isinstance(weights, str | os.PathLike) else None
+    if path is None or not path.name.endswith(SUFFIXES) or not path.is_file():
         raise ValueError(
             f"`weights` must be None or the path of an existing {' or '.join(SUFFIXES)} file "
             f"(there are no pre-trained weights to name). Received: {str(weights)!r}"

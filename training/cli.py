@@ -4,17 +4,11 @@ import argparse
 import os
 
 
-class FlagError(Exception):
-    """A flag whose value turns out wrong after parsing. Its text names the argument."""
-
-
 class Parser(argparse.ArgumentParser):
     """argparse's parser; an error prints one line that names the argument, and no usage."""
 
     def __init__(self, description):
-        super().__init__(
-            description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
+        super().__init__(description=description)
 
     def error(self, message):
         self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")

@@ -5,36 +5,57 @@ import tensorflow_datasets as tfds
 
 import training.datasets.digits  # noqa: F401 - registers the builder
 from training.augmentation import make_augmentation
-from training.cli import FlagError
+from training.recipe import SettingError
+
+SPLITS = ["train", "validation", "test"]
+SHUFFLE_BUFFER = 10_000  # images
 
 
-def load_builder(recipe, data_dir):
-    """Returns the TFDS builder of the recipe's data set, built on first use.
+def load_splits(recipe, data_dir):
+    """Loads the recipe's data set, and builds it first if need be.
 
     Args:
         recipe: A `Recipe`.
         data_dir: Folder of TFDS data sets, or None for TFDS' own default.
+
+    Returns:
+        Dict of the splits `train`, `validation` and `test`, each a `tf.data.Dataset` of uint8
+        images `[h, w, c]` and integer labels; and the names of the classes.
     """
-    builder = tfds.builder(recipe.dataset, data_dir=data_dir)
-    builder.download_and_prepare()
-    return builder
+    datasets, info = tfds.load(
+        recipe.dataset,
+        split=SPLITS,
+        data_dir=data_dir,
+        as_supervised=True,
+        with_info=True,
+        # Nothing is cached in memory, here and below: under MirroredStrategy, TensorFlow 2.21 now
+        # and then ends a cached data set before its last elements, without an error.
+        read_config=tfds.ReadConfig(try_autocache=False),
+    )
+    return dict(zip(SPLITS, datasets, strict=True)), info.features["label"].names
 
 
-def training_batches(builder, recipe, seed):
-    """Shuffled and augmented batches of the training split, an epoch of whole batches.
+def training_batches(dataset, recipe, seed):
+    """Shuffled and augmented batches of a training split, an epoch of whole batches.
+
+    Args:
+        dataset: The split, as `load_splits` gives it.
+        recipe: A `Recipe`.
+        seed: Integer seed.
 
     Returns:
         A `tf.data.Dataset` of images `[B, S, S, 3]`, float in 0..255, and integer labels `[B]`.
 
     Raises:
-        FlagError: If there is no whole batch.
+        SettingError: If there is no whole batch.
     """
-    count = builder.info.splits["train"].num_examples
+    count = len(dataset)
     if recipe.batch_size > count:
-        raise FlagError(
-            f"argument --batch-size: {recipe.batch_size} images, but training has {count}"
+        raise SettingError(
+            f"`batch_size` must be at most {count}, the number of training images. "
+            f"Received: {recipe.batch_size}"
         )
-    images = _prepared(builder, "train", recipe.image_size).shuffle(count, seed=seed)
+    images = _sized(dataset.shuffle(min(count, SHUFFLE_BUFFER), seed=seed), recipe.image_size)
     batches = images.batch(recipe.batch_size, drop_remainder=True)
     augment = make_augmentation(recipe, seed)
     batches = batches.map(lambda image, label: (augment(image), label))
@@ -44,10 +65,9 @@ def training_batches(builder, recipe, seed):
     return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
 
 
-def evaluation_batches(builder, recipe, split):
+def evaluation_batches(dataset, recipe):
     """Batches of a whole split in order, as `training_batches` gives them but not augmented."""
-    images = _prepared(builder, split, recipe.image_size)
-    return images.batch(recipe.batch_size).prefetch(tf.data.AUTOTUNE)
+    return _sized(dataset, recipe.image_size).batch(recipe.batch_size).prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_image(image, size):
@@ -68,13 +88,8 @@ def evaluation_image(image, size):
     return tf.broadcast_to(image, (size, size, 3))
 
 
-def _prepared(builder, split, size):
-    """The images of a split, decoded and sized, with their labels."""
-    # Nothing here is cached in memory, by TFDS neither: under MirroredStrategy, TensorFlow 2.21
-    # now and then ends a cached data set before its last elements, without an error.
-    dataset = builder.as_dataset(
-        split=split, as_supervised=True, read_config=tfds.ReadConfig(try_autocache=False)
-    )
+def _sized(dataset, size):
+    """The images of `dataset` at the size of the network, with their labels."""
     return dataset.map(
         lambda image, label: (evaluation_image(image, size), label),
         num_parallel_calls=tf.data.AUTOTUNE,

@@ -1,5 +1,6 @@
 """Trains a Pale Transformer: `python training/fit.py --strategy mirrored`."""
 
+import contextlib
 import dataclasses
 import pathlib
 import sys
@@ -8,8 +9,8 @@ import time
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from training.cli import FlagError, Parser, make_folder, positive_int, quiet_tensorflow, seed
-from training.recipe import MODELS, load_recipe, recipe_names
+from training.cli import Parser, make_folder, positive_int, quiet_tensorflow, seed
+from training.recipe import MODELS, SettingError, load_recipe, recipe_names
 
 
 def main(argv=None):
@@ -18,6 +19,7 @@ def main(argv=None):
     recipe = apply_flags(load_recipe(flags.recipe), flags)
     if flags.out is None:
         flags.out = pathlib.Path("runs", f"{flags.recipe}-{time.strftime('%Y%m%d-%H%M%S')}")
+    is_new = not flags.out.exists()
     check_flags(parser, flags)
 
     quiet_tensorflow()
@@ -25,8 +27,10 @@ def main(argv=None):
 
     try:
         train(recipe, flags)
-    except FlagError as error:
-        flags.out.rmdir()  # nothing was written yet
+    except SettingError as error:
+        if is_new:
+            with contextlib.suppress(OSError):  # it holds something after all
+                flags.out.rmdir()
         parser.error(str(error))
 
 
@@ -34,29 +38,44 @@ def make_parser():
     """Flags of a run. Those that default to the recipe's value override it."""
     parser = Parser(__doc__)
     add = parser.add_argument
-    add("--recipe", choices=recipe_names(), default="digits", help="file in training/recipes/")
-    add("--model", choices=MODELS, help="network; default: the recipe's")
+    add(
+        "--recipe",
+        choices=recipe_names(),
+        default="digits",
+        help="file in training/recipes/ (default: %(default)s)",
+    )
+    add("--model", choices=MODELS, help="network (default: the recipe's)")
     add(
         "--strategy",
         choices=("none", "mirrored"),
         default="none",
-        help="one device, or tf.distribute.MirroredStrategy over all visible GPUs or the CPU",
+        help="one device, or tf.distribute.MirroredStrategy over all visible GPUs, or the CPU "
+        "without any (default: %(default)s)",
     )
-    add("--epochs", type=positive_int, help="passes over the training data; default: the recipe's")
-    add("--batch-size", type=positive_int, help="images in a step, over all replicas; likewise")
+    add("--epochs", type=positive_int, help="passes over the training data (default: the recipe's)")
+    add(
+        "--batch-size",
+        type=positive_int,
+        help="images in a step, over all replicas (default: the recipe's)",
+    )
     add(
         "--precision",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
-        help="Keras dtype policy; likewise",
+        help="Keras dtype policy (default: the recipe's)",
     )
-    add("--seed", type=seed, default=0, help="seed of everything random")
-    add("--out", type=pathlib.Path, help="new folder of the run; default: runs/RECIPE-TIME")
-    add("--data-dir", type=pathlib.Path, help="folder of TFDS data; default: TFDS' own")
+    add("--seed", type=seed, default=0, help="seed of everything random (default: %(default)s)")
+    add(
+        "--out",
+        type=pathlib.Path,
+        help="folder of the run, new or empty (default: runs/RECIPE-TIME)",
+    )
+    add("--data-dir", type=pathlib.Path, help="folder of TFDS data sets (default: TFDS' own)")
     add(
         "--cpu-replicas",
         type=positive_int,
         default=1,
-        help="without a GPU: replicas that --strategy mirrored makes of the CPU",
+        help="replicas that --strategy mirrored makes of the CPU, where there is no GPU "
+        "(default: %(default)s)",
     )
     return parser
 
@@ -65,11 +84,11 @@ def check_flags(parser, flags):
     """Checks what a flag's text alone does not tell, and makes the folders."""
     if flags.cpu_replicas > 1 and flags.strategy != "mirrored":
         parser.error("argument --cpu-replicas: needs --strategy mirrored")
+    if flags.out.is_dir() and any(flags.out.iterdir()):
+        parser.error(f"argument --out: the folder {flags.out} is not empty")
     if flags.data_dir is not None:
         make_folder(parser, "--data-dir", flags.data_dir)
     make_folder(parser, "--out", flags.out)
-    if any(flags.out.iterdir()):
-        parser.error(f"argument --out: the folder {flags.out} is not empty")
 
 
 def apply_flags(recipe, flags):

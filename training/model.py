@@ -2,14 +2,7 @@
 
 import keras
 
-import pale_tf
-
-BUILDERS = {
-    "pale_n": pale_tf.PaleN,
-    "pale_t": pale_tf.PaleT,
-    "pale_s": pale_tf.PaleS,
-    "pale_b": pale_tf.PaleB,
-}
+from pale_tf.models import BUILDERS
 
 
 def make_model(recipe, classes, steps_per_epoch):

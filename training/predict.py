@@ -25,11 +25,19 @@ def main(argv=None):
     import pale_tf  # noqa: F401 - registers the layers
     from training.data import evaluation_image
 
-    model = keras.saving.load_model(flags.run / "model.keras", compile=False)
     labels = (flags.run / "labels.txt").read_text().splitlines()
+    try:
+        model = keras.saving.load_model(flags.run / "model.keras", compile=False)
+    except ValueError as error:
+        parser.error(f"argument RUN: cannot load {flags.run / 'model.keras'}: {error}")
+    if len(labels) != model.output_shape[-1]:
+        parser.error(
+            f"argument RUN: {flags.run} has {len(labels)} labels for a network of "
+            f"{model.output_shape[-1]} classes"
+        )
     size = model.input_shape[1]
     batch = np.stack([evaluation_image(np.asarray(image), size) for _, image in flags.images])
-    for (path, _), scores in zip(flags.images, model.predict(batch, verbose=0), strict=True):
+    for (path, _), scores in zip(flags.images, model.predict_on_batch(batch), strict=True):
         print(path)
         for index in np.argsort(-scores, kind="stable")[:TOP]:
             print(f"  {scores[index]:7.2%}  {labels[index]}")

@@ -43,6 +43,10 @@ class Recipe:
     precision: str = "float32"
 
 
+class SettingError(ValueError):
+    """A setting that cannot work with this data or on this machine. Its text names the setting."""
+
+
 def recipe_names():
     """Names of all recipes: the files of `training/recipes/`."""
     folder = pathlib.Path(__file__).with_name("recipes")

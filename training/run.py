@@ -17,6 +17,9 @@ def train(recipe, flags):
     Args:
         recipe: The `Recipe`, flags applied.
         flags: The parsed flags of `fit.py`; `flags.out` is an empty folder.
+
+    Raises:
+        SettingError: Before anything is written, if the data or the machine rule a setting out.
     """
     folder = flags.out
     keras.utils.set_random_seed(flags.seed)
@@ -24,12 +27,10 @@ def train(recipe, flags):
     keras.config.set_dtype_policy(recipe.precision)
     strategy = make_strategy(flags.strategy, flags.cpu_replicas)
 
-    builder = data.load_builder(recipe, flags.data_dir)
-    labels = builder.info.features["label"].names
-    batches = data.training_batches(builder, recipe, flags.seed)
-    validation, test = (
-        data.evaluation_batches(builder, recipe, split) for split in ("validation", "test")
-    )
+    splits, labels = data.load_splits(recipe, flags.data_dir)
+    batches = data.training_batches(splits["train"], recipe, flags.seed)
+    validation = data.evaluation_batches(splits["validation"], recipe)
+    test = data.evaluation_batches(splits["test"], recipe)
     with strategy.scope():
         model = make_model(recipe, len(labels), steps_per_epoch=len(batches))
     prepare_replicas(strategy, model)

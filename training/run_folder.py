@@ -1,4 +1,5 @@
-"""The files of a run. Each is written under a temporary name and renamed when it is whole."""
+"""The files of a run: each under a temporary name first, and renamed when it is whole. (The logs,
+`history.csv` and `tensorboard/`, are Keras' and grow as training goes on.)"""
 
 import contextlib
 import csv
@@ -8,6 +9,7 @@ import json
 import os
 import pathlib
 import platform
+import shlex
 import subprocess
 import sys
 
@@ -27,9 +29,7 @@ def write_start(folder, recipe, flags, replicas, labels):
     """Writes what is known before training: `config.json` and `labels.txt`."""
     config = {
         "command": ["python", *sys.argv],
-        "flags": {
-            name: value if value is None else str(value) for name, value in vars(flags).items()
-        },
+        "flags": vars(flags),
         "recipe": dataclasses.asdict(recipe),
         "seed": flags.seed,
         "replicas": replicas,
@@ -61,24 +61,37 @@ def write_end(folder, model, metrics, examples, labels):
 
 def summary(folder, metrics):
     """What to tell the user at the end: results, where they are, and what to do next."""
-    images = " ".join(str(path) for path in sorted((folder / "examples").iterdir()))
+    files = {
+        "model.keras": "the network",
+        "labels.txt": "its classes",
+        "metrics.json": "accuracy and loss on the test images",
+        "history.csv": "loss and accuracy of every epoch",
+        "curves.png": "the same, drawn",
+        "config.json": "flags, recipe, seed, versions, git revision",
+        "tensorboard": f"logs: tensorboard --logdir {shlex.quote(str(folder / 'tensorboard'))}",
+    }
+    width = max(len(str(folder / name)) for name in files)
+    program = pathlib.Path(__file__).with_name("predict.py")
+    images = sorted((folder / "examples").iterdir())
+    predict = [_from_here(sys.executable), _from_here(program), folder, *images]
     return "\n".join(
         [
             "",
             f"test accuracy {metrics['test_accuracy']:.4f}, test loss {metrics['test_loss']:.4f}, "
             f"trained in {metrics['train_seconds']:.0f} s",
-            f"{folder / 'model.keras'}    the network",
-            f"{folder / 'labels.txt'}     its classes",
-            f"{folder / 'metrics.json'}   these numbers",
-            f"{folder / 'history.csv'}    loss and accuracy of every epoch",
-            f"{folder / 'curves.png'}     the same, drawn",
-            f"{folder / 'config.json'}    flags, recipe, seed, versions, git revision",
-            f"{folder / 'tensorboard'}    tensorboard --logdir {folder / 'tensorboard'}",
+            "",
+            *(f"{folder / name!s:{width}}  {what}" for name, what in files.items()),
             "",
             "Next:",
-            f"  {sys.executable} training/predict.py {folder} {images}",
+            "  " + shlex.join(map(str, predict)),
         ]
     )
+
+
+def _from_here(path):
+    """`path` relative to the working folder if it lies below it, else as it is."""
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative
 
 
 def plot_curves(history, path):
@@ -120,4 +133,4 @@ def replacing(path):
 
 def _write_json(path, value):
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2) + "\n")
+        temporary.write_text(json.dumps(value, indent=2, default=str) + "\n")

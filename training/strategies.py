@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from pale_tf import PSAttention
+from training.recipe import SettingError
 
 # A large odd number, so that the seeds of neighbouring replicas have little in common.
 REPLICA_SEED_STEP = 0x9E3779B1
@@ -18,10 +19,19 @@ def make_strategy(name, cpu_replicas=1):
 
     Returns:
         A `tf.distribute.Strategy`.
+
+    Raises:
+        SettingError: If there is no such strategy, or there are GPUs and `cpu_replicas` is not 1.
     """
+    if name not in ("none", "mirrored"):
+        raise SettingError(f'`strategy` must be "none" or "mirrored". Received: {name!r}')
     if name == "none":
         return tf.distribute.get_strategy()
     if tf.config.list_physical_devices("GPU"):
+        if cpu_replicas > 1:
+            raise SettingError(
+                f"`cpu_replicas` is for machines without a GPU. Received: {cpu_replicas}"
+            )
         return tf.distribute.MirroredStrategy()
     (cpu,) = tf.config.list_physical_devices("CPU")
     logical = [tf.config.LogicalDeviceConfiguration()] * cpu_replicas

@@ -4,8 +4,12 @@ import keras
 from keras import ops
 
 from pale_tf import partition
-from pale_tf.configs import check_heads, check_rate
+from pale_tf.configs import check_heads, check_pale_size, check_positive_int, check_rate
 from pale_tf.layers.projection import SeparableProjection
+
+# Added to the score of a masked key, whose weight is then exactly 0 in float32. Finite, because it
+# is multiplied by 0 for the other keys.
+MASKED = -1e9
 
 IMPLEMENTATIONS = ("parallel", "vanilla", "sequential_row", "sequential_column")
 
@@ -53,20 +57,20 @@ class PSAttention(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not isinstance(num_heads, int) or num_heads < 1:
-            raise ValueError(f"`num_heads` must be a positive integer. Received: {num_heads!r}")
         if implementation not in IMPLEMENTATIONS:
             raise ValueError(
                 f"`implementation` must be one of {IMPLEMENTATIONS}. Received: {implementation!r}"
             )
         check_rate("dropout", dropout)
-        self.pale_rows, self.pale_columns = _pale_pair(pale_size)
-        self.num_heads = num_heads
-        self.pale_size = pale_size
+        self.pale_rows, self.pale_columns = check_pale_size(pale_size)
+        self.num_heads = check_positive_int("num_heads", num_heads)
+        pair = (self.pale_rows, self.pale_columns)
+        self.pale_size = pair if isinstance(pale_size, tuple | list) else pair[0]
         self.implementation = implementation
         self.dropout = dropout
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.seed = seed
+        self.input_spec = keras.InputSpec(ndim=4)
 
     def build(self, input_shape):
         channels = input_shape[-1]
@@ -184,11 +188,6 @@ class PSAttention(keras.layers.Layer):
         }
 
 
-# Added to the score of a masked key. Its weight is then exactly 0 in float32, and a finite number,
-# unlike -inf, keeps gradients defined.
-MASKED = -1e9
-
-
 def _softmax(scores):
     """Softmax over the last axis."""
     if scores.shape[-1] == 1:
@@ -196,14 +195,3 @@ def _softmax(scores):
         # warning that one value must be a mistake.
         return ops.exp(scores - scores)
     return ops.softmax(scores, axis=-1)
-
-
-def _pale_pair(pale_size):
-    """`(rows, columns)` of a pale size given as an integer or a pair."""
-    pair = (pale_size, pale_size) if isinstance(pale_size, int) else tuple(pale_size)
-    if len(pair) != 2 or not all(isinstance(size, int) and size >= 1 for size in pair):
-        raise ValueError(
-            "`pale_size` must be a positive integer or a pair of them, (rows, columns). "
-            f"Received: {pale_size!r}"
-        )
-    return pair

@@ -8,13 +8,17 @@ from pale_tf.configs import check_rate
 
 @keras.saving.register_keras_serializable(package="pale_tf")
 class DropPath(keras.layers.Layer):
-    """Drops the whole residual branch of a sample in training (Huang et al. 2016).
+    """Drops the residual branches of whole samples in training: `[B, …] -> [B, …]`.
 
-    Kept branches are scaled by `1 / (1 - rate)`, so that the expectation is that of inference.
+    Stochastic depth (Huang et al. 2016), sample by sample. Kept branches are scaled by
+    `1 / (1 - rate)`, so that the expectation is that of inference.
 
     Args:
         rate: Probability of dropping a sample's branch, in `[0, 1)`.
         seed: Integer seed, or None for a random one.
+
+    Raises:
+        ValueError: If the rate is not in `[0, 1)`.
     """
 
     def __init__(self, rate, seed=None, **kwargs):

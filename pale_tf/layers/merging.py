@@ -17,6 +17,9 @@ class OverlappingMerging(keras.layers.Layer):
         filters: Output channels.
         kernel_size: Width of the kernel, odd: 7 in the first stage, 3 in the others.
         strides: Stride: 4 in the first stage, 2 in the others.
+
+    Raises:
+        ValueError: If the kernel is even or no wider than its stride.
     """
 
     def __init__(self, filters, kernel_size, strides, **kwargs):
@@ -32,12 +35,16 @@ class OverlappingMerging(keras.layers.Layer):
 
     def build(self, input_shape):
         self.padding = keras.layers.ZeroPadding2D(
-            self.kernel_size // 2, dtype=self.dtype_policy, name="padding"
+            self.kernel_size // 2,
+            data_format="channels_last",
+            dtype=self.dtype_policy,
+            name="padding",
         )
         self.convolution = keras.layers.Conv2D(
             self.filters,
             self.kernel_size,
             strides=self.strides,
+            data_format="channels_last",
             dtype=self.dtype_policy,
             name="convolution",
         )

@@ -10,6 +10,9 @@ class MLP(keras.layers.Layer):
     Args:
         ratio: Hidden width over input width. The paper uses 4.
         kernel_initializer: Initializer of both kernels.
+
+    Raises:
+        ValueError: If the ratio is not positive.
     """
 
     def __init__(self, ratio=4, kernel_initializer="glorot_uniform", **kwargs):

@@ -13,7 +13,12 @@ class ConditionalPositionEncoding(keras.layers.Layer):
 
     def build(self, input_shape):
         self.depthwise = keras.layers.DepthwiseConv2D(
-            3, padding="same", use_bias=False, dtype=self.dtype_policy, name="depthwise"
+            3,
+            padding="same",
+            data_format="channels_last",
+            use_bias=False,
+            dtype=self.dtype_policy,
+            name="depthwise",
         )
         self.depthwise.build(input_shape)
         self.bias = self.add_weight(shape=input_shape[-1:], initializer="zeros", name="bias")

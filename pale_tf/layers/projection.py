@@ -22,7 +22,12 @@ class SeparableProjection(keras.layers.Layer):
 
     def build(self, input_shape):
         self.depthwise = keras.layers.DepthwiseConv2D(
-            3, padding="same", use_bias=False, dtype=self.dtype_policy, name="depthwise"
+            3,
+            padding="same",
+            data_format="channels_last",
+            use_bias=False,
+            dtype=self.dtype_policy,
+            name="depthwise",
         )
         self.norm = keras.layers.BatchNormalization(
             momentum=BATCH_NORM_MOMENTUM,

@@ -70,8 +70,13 @@ def test_builds_on_a_tensor():
         ({"input_shape": (32, 32, 1)}, r"`input_shape` .* three channels.*\(32, 32, 1\)"),
         ({"input_shape": (32, 32)}, r"`input_shape` .* three dimensions.*Received: \(32, 32\)"),
         ({"input_shape": 32}, "`input_shape` .*Received: 32"),
-        ({"input_shape": (0, 32, 3)}, r"`input_shape` .* positive or None.*\(0, 32, 3\)"),
+        ({"input_shape": (0, 32, 3)}, "`input_shape` must be a positive integer. Received: 0"),
         ({"input_tensor": keras.Input((8, 8, 4))}, "`input_tensor` .* three channels"),
+        ({"config": ["tiny"]}, "`config` must be a `PaleConfig` or one of "),
+        (
+            {"input_tensor": [[1.0]]},
+            "`input_tensor` must be a Keras tensor.*'list'",
+        ),
         ({"drop_path_rate": 1.5}, r"`drop_path_rate` must be in \[0, 1\). Received: 1.5"),
     ],
 )

@@ -34,6 +34,12 @@ def test_variants_are_the_four():
         ),
         ({"num_heads": (2, 4, 8, 15)}, "must be 1 or even.*num_heads=15"),
         ({"embed_dim": 63}, "must be even. Received: channels=63"),
+        ({"depths": 2}, "`depths` must have one entry per stage, 4. Received: 2"),
+        ({"depths": (1, 1, -1, 1)}, "`depths` must be a positive integer. Received: -1"),
+        ({"num_heads": (0, 2, 4, 8)}, "`num_heads` must be a positive integer. Received: 0"),
+        ({"embed_dim": 0}, "`embed_dim` must be a positive integer. Received: 0"),
+        ({"pale_size": (7, 0)}, "`pale_size` must be a positive integer. Received: 0"),
+        ({"mlp_ratio": 0}, "`mlp_ratio` must be positive. Received: 0"),
         ({"drop_path_rate": 1.0}, r"`drop_path_rate` must be in \[0, 1\). Received: 1.0"),
     ],
 )

@@ -43,10 +43,17 @@ def test_signature_is_the_fixed_one():
         "drop_path_rate",
         "name",
     ]
-    assert all(
-        inspect.signature(build).parameters.keys() == parameters.keys()
-        for build in (PaleS, PaleB, PaleN)
-    )
+    defaults = {name: parameter.default for name, parameter in parameters.items()}
+    assert [defaults[name] for name in ("classes", "classifier_activation", "input_shape")] == [
+        1000,
+        "softmax",
+        None,
+    ]
+    for build in (PaleS, PaleB, PaleN):
+        others = inspect.signature(build).parameters
+        assert list(others) == list(parameters)
+        for name in others.keys() - {"name", "drop_path_rate"}:
+            assert others[name].default == defaults[name]
     assert set(pale_tf.__all__) >= {
         "PaleT",
         "PaleS",

@@ -66,7 +66,7 @@ def test_another_variant_is_refused_and_changes_nothing(trained):
     _, folder = trained
     with pytest.raises(ValueError, match=r"same variant.*stage1_block1_position/depthwise/0"):
         PaleT(weights=folder / "model.weights.h5")
-    shallow = PaleConfig("shallow", 32, (2, 2, 3, 2), (2, 4, 8, 16), pale_size=2)
+    shallow = PaleConfig("shallow", 32, (1, 1, 3, 1), (2, 4, 8, 16), pale_size=2)
     model = pale_backbone(shallow)
     before = by_path(model)
     with pytest.raises(ValueError, match=r"stage3_block4_position.*not in the model"):
@@ -82,7 +82,7 @@ def test_a_file_that_is_no_weights_file(tmp_path, name):
         PaleN(weights=tmp_path / name)
 
 
-@pytest.mark.parametrize("path", ["missing.keras", "imagenet", "."])
+@pytest.mark.parametrize("path", ["missing.keras", "imagenet", ".", 3])
 def test_a_path_that_is_no_file(path):
     with pytest.raises(ValueError, match=r"`weights` must be None or the path of an existing"):
         PaleN(weights=path)

@@ -1,5 +1,6 @@
 """Fixtures shared by the tests of training."""
 
+import os
 import pathlib
 import subprocess
 import sys
@@ -17,12 +18,16 @@ def data_dir(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def program():
-    """Runs a program of the repository in a process of its own, from another folder."""
+    """Runs a program of the repository in a process of its own, where there is no GPU."""
 
     def run(*arguments, cwd=ROOT):
         path, *rest = map(str, arguments)
         return subprocess.run(
-            [sys.executable, str(ROOT / path), *rest], capture_output=True, text=True, cwd=cwd
+            [sys.executable, str(ROOT / path), *rest],
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
         )
 
     return run

@@ -15,49 +15,51 @@ RECIPE = load_recipe("digits")
 
 
 @pytest.fixture(scope="module")
-def builder(data_dir):
-    return data.load_builder(RECIPE, data_dir)
+def digits(data_dir):
+    """The splits, as TFDS reads them from its files."""
+    splits, names = data.load_splits(RECIPE, data_dir)
+    assert names == [str(digit) for digit in range(10)]
+    return splits
 
 
-def arrays(builder, split):
-    """Images and labels of a split, as TFDS reads them from its files."""
-    examples = builder.as_dataset(split=split, as_supervised=True).as_numpy_iterator()
-    images, labels = zip(*examples, strict=True)
+def arrays(dataset):
+    """Images and labels of a split."""
+    images, labels = zip(*dataset.as_numpy_iterator(), strict=True)
     return np.stack(images), np.array(labels)
 
 
-def test_is_every_digit_once_and_stratified(builder, data_dir):
-    splits = {name: arrays(builder, name) for name in ("train", "validation", "test")}
+def test_is_every_digit_once_and_stratified(digits, data_dir):
+    splits = {name: arrays(dataset) for name, dataset in digits.items()}
     assert {name: len(labels) for name, (_, labels) in splits.items()} == {
         "train": 1257,
         "validation": 180,
         "test": 360,
     }
-    digits = load_digits()
-    expected = np.round(digits.images * 255 / 16).astype("uint8").reshape(1797, 64)
-    expected = np.column_stack([expected, digits.target])
+    source = load_digits()
+    expected = np.round(source.images * 255 / 16).astype("uint8").reshape(1797, 64)
+    expected = np.column_stack([expected, source.target])
     images = np.concatenate([images for images, _ in splits.values()]).reshape(1797, 64)
     labels = np.concatenate([labels for _, labels in splits.values()])
     actual = np.column_stack([images, labels])
     np.testing.assert_array_equal(np.sort(actual, axis=0), np.sort(expected, axis=0))
     assert sorted(map(tuple, actual)) == sorted(map(tuple, expected))
-    share = np.bincount(digits.target) / 1797
+    share = np.bincount(source.target) / 1797
     for _, labels in splits.values():
         assert np.abs(np.bincount(labels) - share * len(labels)).max() < 1
     assert list(data_dir.glob("digits/1.0.0/digits-train.tfrecord*"))
 
 
-def batches(builder, seed, **changes):
+def batches(digits, seed, **changes):
     recipe = dataclasses.replace(RECIPE, **changes)
-    return data.training_batches(builder, recipe, seed)
+    return data.training_batches(digits["train"], recipe, seed)
 
 
-def test_an_epoch_is_reproducible_and_no_two_are_alike(builder):
-    first, again, other = (batches(builder, seed) for seed in (0, 0, 1))
+def test_an_epoch_is_reproducible_and_no_two_are_alike(digits):
+    first, again, other = (batches(digits, seed) for seed in (0, 0, 1))
     one, two = [np.concatenate([labels for _, labels in first]) for _ in range(2)]
     assert len(one) == len(two) == 19 * 64
     assert (one != two).any()
-    images, labels = next(iter(batches(builder, 0)))
+    images, labels = next(iter(batches(digits, 0)))
     same_images, same_labels = next(iter(again))
     np.testing.assert_array_equal(images, same_images)
     np.testing.assert_array_equal(labels, same_labels)
@@ -81,17 +83,17 @@ def test_no_augmentation_at_zero():
     np.testing.assert_allclose(make_augmentation(recipe, 0)(images), images, atol=1e-3)
 
 
-def test_nothing_is_cached_in_memory(builder):
+def test_nothing_is_cached_in_memory(digits):
     """A cache loses elements under MirroredStrategy, in some runs only; the graph tells always."""
-    for dataset in (batches(builder, 0), data.evaluation_batches(builder, RECIPE, "test")):
+    for dataset in (batches(digits, 0), data.evaluation_batches(digits["test"], RECIPE)):
         graph = dataset._as_serialized_graph().numpy()
         assert b"TFRecordDataset" in graph
         assert b"CacheDataset" not in graph
 
 
-def test_evaluation_covers_the_split_in_order(builder):
-    images, labels = zip(*data.evaluation_batches(builder, RECIPE, "test"), strict=True)
-    np.testing.assert_array_equal(np.concatenate(labels), arrays(builder, "test")[1])
+def test_evaluation_covers_the_split_in_order(digits):
+    images, labels = zip(*data.evaluation_batches(digits["test"], RECIPE), strict=True)
+    np.testing.assert_array_equal(np.concatenate(labels), arrays(digits["test"])[1])
     assert np.concatenate(images).shape == (360, 32, 32, 3)
 
 

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from pale_tf.configs import VARIANTS
-from training.model import BUILDERS, make_model, make_optimizer
+from pale_tf.models import BUILDERS
+from training.model import make_model, make_optimizer
 from training.recipe import MODELS, load_recipe, recipe_names
 
 RECIPE = load_recipe("digits")

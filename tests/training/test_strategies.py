@@ -1,12 +1,14 @@
 """Strategies, on two logical CPUs in a process of their own."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 import tensorflow as tf
 
+from training.recipe import SettingError
 from training.strategies import make_strategy
 
 PROGRAM = """
@@ -64,7 +66,11 @@ json.dump(result, sys.stdout)
 @pytest.fixture(scope="module")
 def result(request):
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, cwd=request.config.rootpath
+        [sys.executable, "-c", PROGRAM],
+        capture_output=True,
+        text=True,
+        cwd=request.config.rootpath,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
@@ -87,3 +93,8 @@ def test_batch_norm_sees_the_whole_batch(result):
 
 def test_none_is_the_default_strategy():
     assert make_strategy("none") is tf.distribute.get_strategy()
+
+
+def test_a_strategy_that_there_is_not():
+    with pytest.raises(SettingError, match=r"`strategy` must be .* Received: 'tpu'"):
+        make_strategy("tpu")

@@ -4,13 +4,13 @@ import keras
 import numpy as np
 
 
-def run_layer(make, channels=8, weight_count=None, output_shape=None):
+def run_layer(make, weight_count, channels=8, output_shape=None):
     """Checks a layer that maps `[B, H, W, C]` feature maps.
 
     Args:
         make: Function of keyword arguments (such as `dtype`) that makes the layer.
-        channels: `C` of the inputs.
         weight_count: Number of weights the layer must have.
+        channels: `C` of the inputs.
         output_shape: Function of an input shape that gives the output shape; None: the same.
     """
     output_shape = output_shape or (lambda shape: shape)

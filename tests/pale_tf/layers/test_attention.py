@@ -13,6 +13,7 @@ from tests.pale_tf import oracle
 from tests.pale_tf.layers.checks import run_layer
 
 MAPS = [(14, 14), (10, 23), (5, 3), (1, 1), (28, 7)]
+KINDS = ("Softmax", "BatchMatMulV2")
 PALE_SIZES = [7, 3, (3, 5), 1]
 
 
@@ -141,6 +142,32 @@ def test_one_token_attends_to_itself_without_a_warning():
         layer(np.ones((2, 1, 1, 8), "float32"))
 
 
+@pytest.mark.parametrize("size", [(14, 14), (10, 23)], ids=str)
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_softmax_is_float32_under_mixed_precision(policy, size):
+    layer = PSAttention(4, dtype=policy)
+    graph = tf.function(layer).get_concrete_function(tf.TensorSpec((1, *size, 8))).graph
+    types = {kind: [op for op in graph.get_operations() if op.type == kind] for kind in KINDS}
+    assert {op.outputs[0].dtype for op in types["Softmax"]} == {tf.float32}
+    assert {op.outputs[0].dtype.name for op in types["BatchMatMulV2"]} == {
+        policy.removeprefix("mixed_")
+    }
+
+
+def test_channels_are_last_whatever_keras_is_set_to():
+    x = np.random.default_rng(8).normal(size=(1, 6, 9, 8)).astype("float32")
+    layer = PSAttention(2, 3, seed=0)
+    expected = layer(x)
+    keras.config.set_image_data_format("channels_first")
+    try:
+        other = PSAttention(2, 3)
+        other.build(x.shape)
+        other.set_weights(layer.get_weights())
+        np.testing.assert_array_equal(other(x), expected)
+    finally:
+        keras.config.set_image_data_format("channels_last")
+
+
 def test_projections_start_from_different_values():
     layer = PSAttention(2, kernel_initializer=keras.initializers.TruncatedNormal(stddev=0.02))
     layer.build((None, 7, 7, 8))
@@ -157,7 +184,12 @@ def test_projections_start_from_different_values():
     ("arguments", "message"),
     [
         ({"num_heads": 0}, "`num_heads` must be a positive integer. Received: 0"),
-        ({"num_heads": 2, "pale_size": 0}, "`pale_size` must be a positive integer or a pair"),
+        ({"num_heads": 2, "pale_size": 0}, "`pale_size` must be a positive integer. Received: 0"),
+        (
+            {"num_heads": 2, "pale_size": 7.0},
+            "`pale_size` must be .* Received: 7.0",
+        ),
+        ({"num_heads": True}, "`num_heads` must be a positive integer. Received: True"),
         ({"num_heads": 2, "pale_size": (7, 7, 7)}, r"Received: \(7, 7, 7\)"),
         ({"num_heads": 2, "implementation": "diagonal"}, "`implementation` must be one of"),
         ({"num_heads": 2, "dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
@@ -166,6 +198,16 @@ def test_projections_start_from_different_values():
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         PSAttention(**arguments)
+
+
+def test_numpy_integers_are_integers():
+    config = PSAttention(np.int64(2), np.int64(3)).get_config()
+    assert [type(config[name]) for name in ("num_heads", "pale_size")] == [int, int]
+
+
+def test_a_map_without_a_batch_or_channels():
+    with pytest.raises(ValueError, match="expected ndim=4, found ndim=3"):
+        PSAttention(2)(np.zeros((1, 49, 8), "float32"))
 
 
 @pytest.mark.parametrize(
