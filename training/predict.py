@@ -28,7 +28,7 @@ def main(argv=None):
     labels = (flags.run / "labels.txt").read_text().splitlines()
     try:
         model = keras.saving.load_model(flags.run / "model.keras", compile=False)
-    except ValueError as error:
+    except (ValueError, KeyError, OSError) as error:
         parser.error(f"argument RUN: cannot load {flags.run / 'model.keras'}: {error}")
     if len(labels) != model.output_shape[-1]:
         parser.error(
