@@ -77,10 +77,9 @@ def test_metrics_are_those_of_the_saved_model(run, data_dir):
     folder, _, _ = run
     model = keras.saving.load_model(folder / "model.keras", compile=False)
     recipe = load_recipe("digits")
-    builder = data.load_builder(recipe, data_dir)
-    images, labels = next(
-        iter(data.evaluation_batches(builder, recipe, "test").unbatch().batch(360))
-    )
+    splits, _ = data.load_splits(recipe, data_dir)
+    test = data.evaluation_batches(splits["test"], recipe)
+    images, labels = next(iter(test.unbatch().batch(360)))
     scores = model.predict(images, verbose=0).astype("float64")
     metrics = json.loads((folder / "metrics.json").read_text())
     labels = labels.numpy()
