@@ -1,7 +1,10 @@
-"""Command lines whose errors are one line each, with exit code 2."""
+"""Command lines whose errors are one line each."""
 
 import argparse
+import logging
 import os
+import pathlib
+import sys
 
 
 class Parser(argparse.ArgumentParser):
@@ -11,12 +14,32 @@ class Parser(argparse.ArgumentParser):
         super().__init__(description=description)
 
     def error(self, message):
-        self.exit(2, f"{self.prog}: error: {' '.join(message.split())}\n")
+        self.exit(2, self._line(message))
+
+    def stop(self, error, at_once=False):
+        """Ends the program with a `TrainingError`'s text and exit code.
+
+        `at_once` leaves out Python's clean-up, in which TensorFlow may wait for lost workers.
+        """
+        if not at_once:
+            self.exit(error.exit_code, self._line(str(error)))
+        sys.stdout.flush()
+        sys.stderr.write(self._line(str(error)))
+        sys.stderr.flush()
+        os._exit(error.exit_code)
+
+    def _line(self, message):
+        return f"{self.prog}: error: {' '.join(message.split())}\n"
 
 
 def positive_int(text):
     """argparse type: an integer of 1 or more."""
     return _bounded_int(text, 1)
+
+
+def natural_int(text):
+    """argparse type: an integer of 0 or more."""
+    return _bounded_int(text, 0)
 
 
 def seed(text):
@@ -29,6 +52,24 @@ def _bounded_int(text, low, high=None):
     if not text.isdecimal() or int(text) < low or (high is not None and int(text) > high):
         raise argparse.ArgumentTypeError(f"must be an integer, {limits}; got {text!r}")
     return int(text)
+
+
+def run_folder(text):
+    """argparse type: a folder with a trained network and its labels."""
+    folder = pathlib.Path(text)
+    for name in ("model.keras", "labels.txt"):
+        if not (folder / name).is_file():
+            raise argparse.ArgumentTypeError(f"there is no {name} in {text}")
+    return folder
+
+
+def existing_weights(text):
+    """argparse type: a run's folder, which stands for its `model.keras`, or a weights file."""
+    path = pathlib.Path(text)
+    path = path / "model.keras" if path.is_dir() else path
+    if not path.is_file():
+        raise argparse.ArgumentTypeError(f"there is no {path}")
+    return path
 
 
 def make_folder(parser, argument, path):
@@ -48,3 +89,4 @@ def quiet_tensorflow():
     it before TensorFlow is imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # deprecations, inside libraries

@@ -1,96 +1,128 @@
-"""Images and labels from TFDS to batches."""
+"""From a source of images to the batches of an epoch, the same ones whenever they are asked for."""
 
+import numpy as np
 import tensorflow as tf
-import tensorflow_datasets as tfds
 
-import training.datasets.digits  # noqa: F401 - registers the builder
-from training.augmentation import make_augmentation
-from training.recipe import SettingError
+from training.augmentation import augment_image, make_batch_augmentation
+from training.errors import SettingError
+from training.images import evaluation_image_of, training_image
 
-SPLITS = ["train", "validation", "test"]
-SHUFFLE_BUFFER = 10_000  # images
+SHUFFLE_BUFFER = 10_000  # encoded images
 
 
-def load_splits(recipe, data_dir):
-    """Loads the recipe's data set, and builds it first if need be.
-
-    Args:
-        recipe: A `Recipe`.
-        data_dir: Folder of TFDS data sets, or None for TFDS' own default.
-
-    Returns:
-        Dict of the splits `train`, `validation` and `test`, each a `tf.data.Dataset` of uint8
-        images `[h, w, c]` and integer labels; and the names of the classes.
-    """
-    datasets, info = tfds.load(
-        recipe.dataset,
-        split=SPLITS,
-        data_dir=data_dir,
-        as_supervised=True,
-        with_info=True,
-        # Nothing is cached in memory, here and below: under MirroredStrategy, TensorFlow 2.21 now
-        # and then ends a cached data set before its last elements, without an error.
-        read_config=tfds.ReadConfig(try_autocache=False),
-    )
-    return dict(zip(SPLITS, datasets, strict=True)), info.features["label"].names
-
-
-def training_batches(dataset, recipe, seed):
-    """Shuffled and augmented batches of a training split, an epoch of whole batches.
-
-    Args:
-        dataset: The split, as `load_splits` gives it.
-        recipe: A `Recipe`.
-        seed: Integer seed.
-
-    Returns:
-        A `tf.data.Dataset` of images `[B, S, S, 3]`, float in 0..255, and integer labels `[B]`.
+def steps_per_epoch(source, recipe):
+    """Number of whole batches in the training split.
 
     Raises:
-        SettingError: If there is no whole batch.
+        SettingError: If there is none.
     """
-    count = len(dataset)
+    count = source.counts["train"]
     if recipe.batch_size > count:
         raise SettingError(
             f"`batch_size` must be at most {count}, the number of training images. "
             f"Received: {recipe.batch_size}"
         )
-    images = _sized(dataset.shuffle(min(count, SHUFFLE_BUFFER), seed=seed), recipe.image_size)
-    batches = images.batch(recipe.batch_size, drop_remainder=True)
-    augment = make_augmentation(recipe, seed)
-    batches = batches.map(lambda image, label: (augment(image), label))
-    # One call at a time: random numbers are then drawn in the order of the batches, run for run.
-    options = tf.data.Options()
-    options.experimental_optimization.map_parallelization = False
-    return batches.with_options(options).prefetch(tf.data.AUTOTUNE)
+    return count // recipe.batch_size
 
 
-def evaluation_batches(dataset, recipe):
-    """Batches of a whole split in order, as `training_batches` gives them but not augmented."""
-    return _sized(dataset, recipe.image_size).batch(recipe.batch_size).prefetch(tf.data.AUTOTUNE)
+def training_batches(
+    source, recipe, seed, epoch, unreadable, first_step=0, batch_size=None, shard=(0, 1)
+):
+    """Shuffled and augmented batches of one epoch, without end: take `steps_per_epoch` of them.
 
-
-def evaluation_image(image, size):
-    """Scales the short side of an image to `size` and crops the centre.
+    Every image and every random number is a function of the seed, the epoch and the place in it, so
+    that an epoch can be entered at any step. An unreadable image is replaced by the next one of
+    its batch.
 
     Args:
-        image: `[H, W, 1]` or `[H, W, 3]`, any real dtype, values in 0..255.
-        size: Height and width of the result, in pixels.
+        source: A `Source`.
+        recipe: A `Recipe`.
+        seed: Integer seed of the run.
+        epoch: Which epoch, from 0.
+        unreadable: An `Unreadable`.
+        first_step: Number of batches to leave out.
+        batch_size: Images in a batch of this worker; defaults to the recipe's.
+        shard: This worker's index, and the number of workers.
 
     Returns:
-        float32 `[size, size, 3]`.
+        A `tf.data.Dataset` of images `[B, S, S, 3]`, float32 in 0..255, and labels `[B, classes]`,
+        a distribution each.
     """
-    height, width = tf.shape(image)[0], tf.shape(image)[1]
-    scale = size / tf.minimum(height, width)
-    scaled = tf.cast(tf.round(tf.cast((height, width), scale.dtype) * scale), tf.int32)
-    image = tf.image.resize(image, tf.maximum(scaled, size), antialias=True)
-    image = tf.image.resize_with_crop_or_pad(image, size, size)
-    return tf.broadcast_to(image, (size, size, 3))
+    batch_size = batch_size or recipe.batch_size
+    order, images_seed, batches_seed = _seeds(seed, epoch)
+    index, count = shard
+    augment_batch = make_batch_augmentation(recipe)
+    examples = source.read("train", seed=order, shard=shard)
+    buffer = max(1, min(source.counts["train"], SHUFFLE_BUFFER))
+    examples = examples.shuffle(buffer, seed=order).repeat().skip(first_step * batch_size)
+
+    def load(place, example):
+        encoded, label, name = example
+        draw = tf.stack([images_seed, place * count + index])
+        image, readable = training_image(encoded, draw, recipe)
+        image = augment_image(image, tf.random.experimental.stateless_fold_in(draw, 2), recipe)
+        return image, label, unreadable.watch(readable, name)
+
+    def augment(place, batch):
+        images, labels = _replace_unreadable(*batch)
+        labels = tf.one_hot(labels, len(source.labels))
+        labels += recipe.label_smoothing * (1 / len(source.labels) - labels)
+        draw = tf.stack([batches_seed, place * count + index])
+        return augment_batch(images, labels, draw)
+
+    images = examples.enumerate(start=first_step * batch_size)
+    images = images.map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    batches = images.batch(batch_size, drop_remainder=True).enumerate(start=first_step)
+    batches = batches.map(augment, num_parallel_calls=tf.data.AUTOTUNE)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def _sized(dataset, size):
-    """The images of `dataset` at the size of the network, with their labels."""
-    return dataset.map(
-        lambda image, label: (evaluation_image(image, size), label),
-        num_parallel_calls=tf.data.AUTOTUNE,
+def evaluation_batches(source, split, recipe, unreadable, batch_size=None, shard=(0, 1)):
+    """Batches of a whole split in order, the last one filled up with images of weight 0.
+
+    Args:
+        source: A `Source`.
+        split: `train`, `validation` or `test`.
+        recipe: A `Recipe`.
+        unreadable: An `Unreadable`.
+        batch_size: Images in a batch of this worker; defaults to the recipe's.
+        shard: This worker's index, and the number of workers. All have equally many batches.
+
+    Returns:
+        A `tf.data.Dataset` of images `[B, S, S, 3]`, float32 in 0..255, labels `[B]` and weights
+        `[B]`: 1, and 0 for filling and for unreadable images.
+    """
+    batch_size = batch_size or recipe.batch_size
+
+    def load(encoded, label, name):
+        image, readable = evaluation_image_of(encoded, recipe)
+        return image, label, tf.cast(unreadable.watch(readable, name), tf.float32)
+
+    images = source.read(split, shard=shard).map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    size = recipe.image_size
+    blank = (tf.zeros((size, size, 3)), tf.zeros((), tf.int64), tf.zeros(()))
+    filled = images.concatenate(tf.data.Dataset.from_tensors(blank).repeat())
+    batches = filled.batch(batch_size, drop_remainder=True)
+    return batches.take(evaluation_steps(source, split, batch_size * shard[1])).prefetch(
+        tf.data.AUTOTUNE
     )
+
+
+def evaluation_steps(source, split, batch_size):
+    """Number of batches of `batch_size` images, over all workers, that hold a split."""
+    return -(-source.counts[split] // batch_size)
+
+
+def _seeds(seed, epoch):
+    """Three seeds of an epoch: for the order, for single images, for batches."""
+    words = np.random.SeedSequence([seed, epoch]).generate_state(3)
+    return [int(word) for word in words.astype("int64")]
+
+
+def _replace_unreadable(images, labels, readable):
+    """Gives each unreadable image the place of the next readable one, if there is any."""
+    good = tf.where(readable)[:, 0]
+    places = tf.range(tf.size(readable, tf.int64))
+    following = tf.searchsorted(good, places) % tf.maximum(tf.size(good), 1)
+    places = tf.cond(tf.size(good) > 0, lambda: tf.gather(good, following), lambda: places)
+    return tf.gather(images, places), tf.gather(labels, places)

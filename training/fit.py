@@ -9,29 +9,40 @@ import time
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from training.cli import Parser, make_folder, positive_int, quiet_tensorflow, seed
-from training.recipe import MODELS, SettingError, load_recipe, recipe_names
+from training.cli import (
+    Parser,
+    existing_weights,
+    make_folder,
+    natural_int,
+    positive_int,
+    quiet_tensorflow,
+    seed,
+)
+from training.cluster import read_cluster
+from training.errors import SettingError, TrainingError, WriteError
+from training.recipe import CONFIG, MODELS, Recipe, load_recipe, read_config, recipe_names
+
+DEFAULT_RECIPE = "digits"
 
 
 def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
-    recipe = apply_flags(load_recipe(flags.recipe), flags)
-    if flags.out is None:
-        flags.out = pathlib.Path("runs", f"{flags.recipe}-{time.strftime('%Y%m%d-%H%M%S')}")
-    is_new = not flags.out.exists()
-    check_flags(parser, flags)
-
     quiet_tensorflow()
-    from training.run import train  # TensorFlow takes seconds to import; wrong flags do not wait
-
+    is_new = flags.out is None or not flags.out.exists()
     try:
+        recipe = choose_recipe(flags)
+        check_flags(parser, flags)
+        from training.run import train  # TensorFlow takes seconds to import; errors do not wait
+
         train(recipe, flags)
-    except SettingError as error:
-        if is_new:
+    except TrainingError as error:
+        if is_new and flags.out is not None:
             with contextlib.suppress(OSError):  # it holds something after all
                 flags.out.rmdir()
-        parser.error(str(error))
+        parser.stop(error, at_once=flags.strategy == "multi_worker")
+    except OSError as error:
+        parser.stop(WriteError(f"cannot go on: {error}"), at_once=True)
 
 
 def make_parser():
@@ -41,35 +52,77 @@ def make_parser():
     add(
         "--recipe",
         choices=recipe_names(),
-        default="digits",
-        help="file in training/recipes/ (default: %(default)s)",
+        help=f"file in training/recipes/ (default: {DEFAULT_RECIPE})",
+    )
+    add(
+        "--dataset",
+        help="digits, imagenet2012, folder:PATH (PATH/LABEL/*.jpg, or below train, validation and "
+        "test), or tfds:NAME (default: the recipe's)",
     )
     add("--model", choices=MODELS, help="network (default: the recipe's)")
     add(
         "--strategy",
-        choices=("none", "mirrored"),
+        choices=("none", "mirrored", "multi_worker"),
         default="none",
-        help="one device, or tf.distribute.MirroredStrategy over all visible GPUs, or the CPU "
-        "without any (default: %(default)s)",
+        help="one device; all visible GPUs, or the CPU without any; or those of all machines that "
+        "TF_CONFIG lists (default: %(default)s)",
     )
     add("--epochs", type=positive_int, help="passes over the training data (default: the recipe's)")
     add(
         "--batch-size",
         type=positive_int,
-        help="images in a step, over all replicas (default: the recipe's)",
+        help="images in a step, over all replicas; the learning rate is in proportion "
+        "(default: the recipe's)",
     )
+    add(
+        "--accumulate",
+        type=positive_int,
+        help="parts in which a batch is run one after the other, to save memory "
+        "(default: the recipe's)",
+    )
+    add("--image-size", type=positive_int, help="height and width (default: the recipe's)")
     add(
         "--precision",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
         help="Keras dtype policy (default: the recipe's)",
     )
-    add("--seed", type=seed, default=0, help="seed of everything random (default: %(default)s)")
     add(
-        "--out",
-        type=pathlib.Path,
-        help="folder of the run, new or empty (default: runs/RECIPE-TIME)",
+        "--weights",
+        type=existing_weights,
+        metavar="RUN",
+        help="run, or .keras or .weights.h5 file, to start from; of the same model, at any size "
+        "and with any classes (default: random weights)",
+    )
+    add("--seed", type=seed, help="seed of everything random (default: 0)")
+    add("--out", type=pathlib.Path, help="folder of the run (default: runs/RECIPE-TIME)")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --out from its last checkpoint, or start it if there is none "
+        "(default: a used folder is refused)",
     )
     add("--data-dir", type=pathlib.Path, help="folder of TFDS data sets (default: TFDS' own)")
+    add(
+        "--checkpoint-every",
+        type=positive_int,
+        metavar="STEPS",
+        default=1000,
+        help="steps between checkpoints; each epoch ends with one too (default: %(default)s)",
+    )
+    add(
+        "--keep-checkpoints",
+        type=positive_int,
+        metavar="COUNT",
+        default=3,
+        help="checkpoints to keep, the last ones (default: %(default)s)",
+    )
+    add(
+        "--max-unreadable",
+        type=natural_int,
+        metavar="COUNT",
+        default=100,
+        help="images that may fail to decode before the run ends (default: %(default)s)",
+    )
     add(
         "--cpu-replicas",
         type=positive_int,
@@ -80,22 +133,56 @@ def make_parser():
     return parser
 
 
+def choose_recipe(flags):
+    """Returns the recipe with the values of the flags that were given, and completes the flags.
+
+    A run that goes on keeps its own recipe and seed.
+
+    Raises:
+        SettingError: If a flag contradicts the run that is to go on.
+    """
+    overrides = [field.name for field in dataclasses.fields(Recipe) if hasattr(flags, field.name)]
+    given = {name: getattr(flags, name) for name in overrides if getattr(flags, name) is not None}
+    config = None if flags.out is None else flags.out / CONFIG
+    if flags.resume and config is None:
+        raise SettingError("argument --resume: needs --out, the folder of the run")
+    if not (flags.resume and config.exists()):
+        flags.recipe = flags.recipe or DEFAULT_RECIPE
+        flags.seed = flags.seed or 0
+        if flags.out is None:
+            flags.out = pathlib.Path("runs", f"{flags.recipe}-{time.strftime('%Y%m%d-%H%M%S')}")
+        return dataclasses.replace(load_recipe(flags.recipe), **given)
+
+    recipe, own_seed = read_config(flags.out)
+    own = {**dataclasses.asdict(recipe), "seed": own_seed}
+    if flags.seed is not None:
+        given["seed"] = flags.seed
+    for name, value in given.items():
+        if value != own[name]:
+            raise SettingError(
+                f"argument --{name.replace('_', '-')}: the run in {flags.out} has {own[name]}, and "
+                f"goes on with it. Received: {value}"
+            )
+    flags.seed = own_seed
+    return recipe
+
+
 def check_flags(parser, flags):
     """Checks what a flag's text alone does not tell, and makes the folders."""
     if flags.cpu_replicas > 1 and flags.strategy != "mirrored":
         parser.error("argument --cpu-replicas: needs --strategy mirrored")
-    if flags.out.is_dir() and any(flags.out.iterdir()):
-        parser.error(f"argument --out: the folder {flags.out} is not empty")
+    used = flags.out.is_dir() and any(flags.out.iterdir())
+    if flags.strategy == "multi_worker" and read_cluster()[0] > 0:
+        used = (flags.out / "checkpoints").exists()  # the rest may be what the chief just wrote
+    if used and not flags.resume:
+        parser.error(
+            f"argument --out: the folder {flags.out} is not empty (--resume goes on with its run)"
+        )
+    if used and flags.resume and not (flags.out / CONFIG).exists():
+        parser.error(f"argument --resume: the folder {flags.out} holds no run")
     if flags.data_dir is not None:
         make_folder(parser, "--data-dir", flags.data_dir)
     make_folder(parser, "--out", flags.out)
-
-
-def apply_flags(recipe, flags):
-    """Returns `recipe` with the values of the flags that were given."""
-    names = ("model", "epochs", "batch_size", "precision")
-    given = {name: getattr(flags, name) for name in names if getattr(flags, name) is not None}
-    return dataclasses.replace(recipe, **given)
 
 
 if __name__ == "__main__":

@@ -1,49 +1,48 @@
-"""The network of a recipe, and its optimiser."""
+"""The network of a recipe."""
 
 import keras
 
 from pale_tf.models import BUILDERS
+from pale_tf.weights import load_weights
+from training.errors import SettingError
 
 
-def make_model(recipe, classes, steps_per_epoch):
-    """Builds and compiles the network of `recipe`. Call it in the strategy's scope.
+def make_network(recipe, classes, weights=None):
+    """Builds the network of `recipe`. Call it in the strategy's scope.
 
     Args:
         recipe: A `Recipe`.
         classes: Number of classes.
-        steps_per_epoch: Optimiser steps in an epoch.
+        weights: Path of a weights file of the same variant, for fine-tuning, or None.
 
     Returns:
-        A compiled `keras.Model` of images to probabilities.
+        A `keras.Model` of images in 0..255 to probabilities; and the `WeightsReport`, or None.
+
+    Raises:
+        SettingError: If the weights are not those of this variant.
     """
-    model = BUILDERS[recipe.model](
-        input_shape=(recipe.image_size, recipe.image_size, 3),
-        classes=classes,
-        drop_path_rate=recipe.drop_path_rate,
+    options = {}
+    if recipe.drop_path_rate is not None:
+        options["drop_path_rate"] = recipe.drop_path_rate
+    network = BUILDERS[recipe.model](
+        input_shape=(recipe.image_size, recipe.image_size, 3), classes=classes, **options
     )
-    model.compile(
-        optimizer=make_optimizer(recipe, steps_per_epoch),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        # XLA on a CPU is slower than the plain graph, and takes a minute to compile.
-        jit_compile=False,
-    )
-    return model
+    if weights is None:
+        return network, None
+    try:
+        return network, load_weights(network, weights)
+    except ValueError as error:
+        raise SettingError(" ".join(str(error).split())) from error
 
 
-def make_optimizer(recipe, steps_per_epoch):
-    """AdamW with linear warm-up and cosine decay to 0; norms and biases are not decayed.
+def load_network(path):
+    """Loads a `.keras` file of a run, for inference.
 
-    The warm-up takes half of the run at most, however short the run.
+    Raises:
+        SettingError: If that is not possible.
     """
-    steps = recipe.epochs * steps_per_epoch
-    warmup_steps = min(recipe.warmup_epochs * steps_per_epoch, steps // 2)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        warmup_target=recipe.learning_rate,
-        warmup_steps=warmup_steps,
-        decay_steps=steps - warmup_steps,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (ValueError, KeyError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingError(f"cannot load {path}: {reason}") from error

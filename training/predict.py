@@ -7,7 +7,9 @@ import sys
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from training.cli import Parser, quiet_tensorflow
+from training.cli import Parser, quiet_tensorflow, run_folder
+from training.errors import SettingError
+from training.recipe import read_config
 
 TOP = 5
 
@@ -19,37 +21,30 @@ def main(argv=None):
     flags = parser.parse_args(argv)
 
     quiet_tensorflow()
-    import keras
     import numpy as np
 
-    import pale_tf  # noqa: F401 - registers the layers
-    from training.data import evaluation_image
+    from training.images import evaluation_image
+    from training.model import load_network
 
     labels = (flags.run / "labels.txt").read_text().splitlines()
     try:
-        model = keras.saving.load_model(flags.run / "model.keras", compile=False)
-    except (ValueError, KeyError, OSError) as error:
-        parser.error(f"argument RUN: cannot load {flags.run / 'model.keras'}: {error}")
+        model = load_network(flags.run / "model.keras")
+        crop_fraction = read_config(flags.run)[0].crop_fraction
+    except SettingError as error:
+        parser.error(f"argument RUN: {error}")
     if len(labels) != model.output_shape[-1]:
         parser.error(
             f"argument RUN: {flags.run} has {len(labels)} labels for a network of "
             f"{model.output_shape[-1]} classes"
         )
     size = model.input_shape[1]
-    batch = np.stack([evaluation_image(np.asarray(image), size) for _, image in flags.images])
+    batch = np.stack(
+        [evaluation_image(np.asarray(image), size, crop_fraction) for _, image in flags.images]
+    )
     for (path, _), scores in zip(flags.images, model.predict_on_batch(batch), strict=True):
         print(path)
         for index in np.argsort(-scores, kind="stable")[:TOP]:
             print(f"  {scores[index]:7.2%}  {labels[index]}")
-
-
-def run_folder(text):
-    """argparse type: a folder with a trained network and its labels."""
-    folder = pathlib.Path(text)
-    for name in ("model.keras", "labels.txt"):
-        if not (folder / name).is_file():
-            raise argparse.ArgumentTypeError(f"there is no {name} in {text}")
-    return folder
 
 
 def image_file(text):

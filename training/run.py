@@ -1,14 +1,28 @@
 """A training run, from a recipe to a folder of results."""
 
-import sys
-import time
+import contextlib
+import pathlib
+import tempfile
 
 import keras
 import tensorflow as tf
 
-from training import data, run_folder
-from training.model import make_model
-from training.strategies import make_strategy, prepare_replicas
+from training import checkpoints, data, run_folder, sight
+from training.callbacks import Survival
+from training.errors import WorkerLostError
+from training.model import make_network
+from training.optimizer import exclude_from_decay, make_optimizer, make_schedule
+from training.sources import open_source
+from training.strategies import (
+    check_batch,
+    chief_first,
+    distribute,
+    make_strategy,
+    prepare_replicas,
+    worker_of,
+)
+from training.trainer import Trainer
+from training.unreadable import Unreadable
 
 
 def train(recipe, flags):
@@ -16,49 +30,136 @@ def train(recipe, flags):
 
     Args:
         recipe: The `Recipe`, flags applied.
-        flags: The parsed flags of `fit.py`; `flags.out` is an empty folder.
+        flags: The parsed flags of `fit.py`; `flags.out` holds a run to go on with, or nothing.
 
     Raises:
         SettingError: Before anything is written, if the data or the machine rule a setting out.
+        TrainingError: If the run has to end early.
     """
-    folder = flags.out
-    keras.utils.set_random_seed(flags.seed)
     tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(recipe.precision)
     strategy = make_strategy(flags.strategy, flags.cpu_replicas)
+    check_batch(strategy, recipe)
+    source = chief_first(strategy, lambda: open_source(recipe.dataset, flags.data_dir))
+    steps = data.steps_per_epoch(source, recipe)
+    # Not before: TFDS draws numbers when it makes a data set, and none when it finds it.
+    keras.utils.set_random_seed(flags.seed)
+    trainer, report = make_trainer(strategy, recipe, len(source.labels), steps, flags.weights)
 
-    splits, labels = data.load_splits(recipe, flags.data_dir)
-    batches = data.training_batches(splits["train"], recipe, flags.seed)
-    validation = data.evaluation_batches(splits["validation"], recipe)
-    test = data.evaluation_batches(splits["test"], recipe)
+    position = checkpoints.Position()
+    saved = checkpoints.list_checkpoints(flags.out / run_folder.CHECKPOINTS)
+    if saved:
+        position = checkpoints.restore(saved[-1], strategy, trainer)
+    chief = worker_of(strategy)[0] == 0
+    if chief:
+        run_folder.write_start(flags, recipe, strategy.num_replicas_in_sync, source, position)
+        print(run_folder.introduction(recipe, source, position, report), flush=True)
+    folder = flags.out if chief else pathlib.Path(tempfile.mkdtemp(prefix="pale_tf-worker-"))
+    unreadable = Unreadable(flags.max_unreadable, folder / run_folder.UNREADABLE)
+    try:
+        fit(recipe, flags, strategy, source, trainer, position, unreadable, chief)
+    except tf.errors.OpError as error:
+        if flags.strategy != "multi_worker":
+            raise
+        raise WorkerLostError(
+            "another worker is gone; start all workers again with --resume "
+            f"({error.message.splitlines()[0][:200]})"
+        ) from error
+    if chief:
+        run_folder.write_end(flags.out, trainer, source, recipe, unreadable, position.seconds)
+        print(run_folder.summary(flags.out))
+
+
+def make_trainer(strategy, recipe, classes, steps_per_epoch, weights=None):
+    """Builds everything that is trained, in the scope of a strategy.
+
+    Returns:
+        A compiled `Trainer` with a built optimiser, and the report of the loaded weights, or None.
+    """
     with strategy.scope():
-        model = make_model(recipe, len(labels), steps_per_epoch=len(batches))
-    prepare_replicas(strategy, model)
-    run_folder.write_start(folder, recipe, flags, strategy.num_replicas_in_sync, labels)
-
-    start = time.perf_counter()
-    model.fit(
-        batches,
-        validation_data=validation,
-        epochs=recipe.epochs,
-        shuffle=False,  # the batches are
-        verbose=_verbosity(),
-        callbacks=[
-            keras.callbacks.CSVLogger(folder / "history.csv"),
-            keras.callbacks.TensorBoard(folder / "tensorboard", write_graph=False),
-        ],
-    )
-    train_seconds = time.perf_counter() - start
-    test_loss, test_accuracy = model.evaluate(test, verbose=0)
-    metrics = {
-        "test_accuracy": test_accuracy,
-        "test_loss": test_loss,
-        "train_seconds": round(train_seconds, 1),
-    }
-    run_folder.write_end(folder, model, metrics, examples=test, labels=labels)
-    print(run_folder.summary(folder, metrics))
+        network, report = make_network(recipe, classes, weights)
+        trainer = Trainer(network, recipe)
+        optimizer = make_optimizer(recipe, steps_per_epoch)
+        exclude_from_decay(optimizer, network.trainable_variables)
+        # XLA on a CPU is slower than the plain graph, and takes a minute to compile.
+        trainer.compile(optimizer, jit_compile=False)
+        trainer.optimizer.build(network.trainable_variables)
+    prepare_replicas(strategy, network)
+    return trainer, report
 
 
-def _verbosity():
-    """Keras' progress bar on a terminal, a line per epoch in a log."""
-    return 1 if sys.stdout.isatty() else 2
+def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
+    """Trains from `position` to the end, and moves it there."""
+    steps = data.steps_per_epoch(source, recipe)
+
+    def save():
+        if chief:
+            folder = flags.out / run_folder.CHECKPOINTS
+            checkpoints.save(folder, trainer, position, steps, flags.keep_checkpoints)
+
+    rate = make_schedule(recipe, steps)
+    survival = Survival(position, save, flags.checkpoint_every, steps, rate, unreadable)
+    progress = sight.Progress(recipe.batch_size, recipe.epochs, steps, survival)
+    callbacks = [survival]
+    if chief:
+        scalars = sight.Scalars(flags.out / run_folder.TENSORBOARD, survival, progress)
+        callbacks += [progress, scalars]
+        history = sight.read_history(flags.out / run_folder.HISTORY, position.epoch)
+
+    def batches(**worker):
+        return data.training_batches(
+            source, recipe, flags.seed, position.epoch, unreadable, position.step, **worker
+        )
+
+    def validation(**worker):
+        return data.evaluation_batches(source, "validation", recipe, unreadable, **worker)
+
+    with progress if chief else contextlib.nullcontext():
+        while position.epoch < recipe.epochs:
+            epoch = distribute(strategy, batches, recipe.batch_size)
+            if chief and position.epoch == position.step == 0:
+                scalars.write_samples(next(iter(batches()))[0])
+            trainer.fit(
+                epoch,
+                shuffle=False,  # the batches are
+                steps_per_epoch=steps - position.step,
+                initial_epoch=position.epoch,
+                epochs=position.epoch + 1,
+                callbacks=callbacks,
+                verbose=0,
+            )
+            row = {"epoch": position.epoch + 1, **read_scores(trainer)}
+            row |= evaluate(strategy, trainer, validation, source, recipe)
+            position.epoch, position.step = position.epoch + 1, 0
+            if chief:
+                row["images_per_second"] = round(progress.speed, 1)
+                row["seconds"] = round(position.seconds, 1)
+                history.append(row)
+                sight.write_history(flags.out / run_folder.HISTORY, history)
+                scalars.write({f"epoch/{name}": row[name] for name in row}, survival.step)
+                progress.say(sight.describe(row, recipe.epochs))
+            unreadable.check()
+            save()
+            survival.check_terminated()
+
+
+def evaluate(strategy, trainer, make_batches, source, recipe):
+    """Scores on the validation images, of the weights and of their averages."""
+    steps = data.evaluation_steps(source, "validation", recipe.batch_size)
+
+    def score(prefix):
+        batches = distribute(strategy, make_batches, recipe.batch_size)
+        trainer.evaluate(batches, steps=steps, verbose=0)
+        return {f"{prefix}{name}": value for name, value in read_scores(trainer).items()}
+
+    scores = score("val_")
+    if trainer.averages:
+        trainer.swap_averages()
+        scores |= score("val_ema_")
+        trainer.swap_averages()
+    return scores
+
+
+def read_scores(trainer):
+    """The trainer's metrics, as numbers."""
+    return {name: float(value) for name, value in trainer.get_metrics_result().items()}

@@ -1,8 +1,6 @@
-"""The files of a run: each under a temporary name first, and renamed when it is whole. (The logs,
-`history.csv` and `tensorboard/`, are Keras' and grow as training goes on.)"""
+"""The files of a run: each under a temporary name first, and renamed when it is whole."""
 
 import contextlib
-import csv
 import dataclasses
 import importlib.metadata
 import json
@@ -13,25 +11,34 @@ import shlex
 import subprocess
 import sys
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import keras
-import matplotlib.pyplot as plt
 import numpy as np
+
+from training import evaluation, pictures
+from training.files import replacing, write_json
+from training.model import load_network
+from training.recipe import CONFIG
+
+CHECKPOINTS = "checkpoints"
+EMA_MODEL = "model_ema.keras"
+HISTORY = "history.csv"
+LABELS = "labels.txt"
+METRICS = "metrics.json"
+MODEL = "model.keras"
+TENSORBOARD = "tensorboard"
+UNREADABLE = "unreadable.txt"
 
 PACKAGES = ("pale_tf", "tensorflow", "keras", "keras-cv", "tensorflow-datasets", "numpy")
 EXAMPLES = 5
+WORST = 24
 
 
-def write_start(folder, recipe, flags, replicas, labels):
-    """Writes what is known before training: `config.json` and `labels.txt`."""
-    config = {
+def write_start(flags, recipe, replicas, source, position):
+    """Writes what is known before training, or adds to it that the run goes on."""
+    folder = flags.out
+    start = {
         "command": ["python", *sys.argv],
-        "flags": vars(flags),
-        "recipe": dataclasses.asdict(recipe),
-        "seed": flags.seed,
+        "step": {"epoch": position.epoch, "step": position.step},
         "replicas": replicas,
         "git_revision": git_revision(),
         "versions": {
@@ -40,45 +47,118 @@ def write_start(folder, recipe, flags, replicas, labels):
         },
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
     }
-    _write_json(folder / "config.json", config)
-    with replacing(folder / "labels.txt") as path:
-        path.write_text("".join(f"{label}\n" for label in labels))
+    if (folder / CONFIG).exists():
+        config = json.loads((folder / CONFIG).read_text())
+        config.setdefault("resumed", []).append(start)
+    else:
+        recorded = {"flags": vars(flags), "recipe": dataclasses.asdict(recipe), "seed": flags.seed}
+        config = {**start, **recorded}
+    with replacing(folder / LABELS) as path:
+        path.write_text("".join(f"{label}\n" for label in source.labels))
+    write_json(folder / CONFIG, config)
 
 
-def write_end(folder, model, metrics, examples, labels):
-    """Writes what training gave: `model.keras`, `metrics.json`, `curves.png`, `examples/`."""
-    with replacing(folder / "model.keras") as path:
-        model.save(path, include_optimizer=False)
+def introduction(recipe, source, position, report):
+    """What to tell the user before the first step."""
+    counts = ", ".join(f"{count} {split}" for split, count in source.counts.items())
+    lines = [
+        f"{recipe.model} on {recipe.dataset}: {len(source.labels)} classes, images: {counts}",
+        "The first step takes longer: the network is traced.",
+    ]
+    if report is not None:
+        lines.insert(1, str(report))
+    if position.epoch or position.step:
+        lines.insert(1, f"going on after {position.epoch} epochs and {position.step} steps")
+    return "\n".join(lines)
+
+
+def write_end(folder, trainer, source, recipe, unreadable, seconds):
+    """Writes what training gave, and evaluates it: networks, scores, pictures, examples."""
+    save_networks(folder, trainer)
     with replacing(folder / "curves.png") as path:
-        plot_curves(folder / "history.csv", path)
-    (folder / "examples").mkdir()
-    images, classes = next(iter(examples.unbatch().batch(EXAMPLES)))
-    for index, (image, label) in enumerate(zip(images.numpy(), classes.numpy(), strict=True)):
-        with replacing(folder / "examples" / f"{index + 1}-is-{labels[label]}.png") as path:
+        pictures.plot_curves(folder / HISTORY, path)
+    metrics = {}
+    for name, prefix in ((MODEL, "test_"), (EMA_MODEL, "test_ema_")):
+        if not (folder / name).exists():
+            continue
+        network = load_network(folder / name)
+        predictions = evaluation.predict_split(network, source, "test", recipe, unreadable)
+        scores = evaluation.summarise(predictions, source.labels)
+        metrics |= {f"{prefix}{key}": scores[key] for key in ("accuracy", "top5_accuracy", "loss")}
+        if name == MODEL:
+            write_pictures(folder, predictions, source, recipe, unreadable)
+    metrics |= {"train_seconds": round(seconds, 1), "unreadable_images": len(unreadable)}
+    write_json(folder / METRICS, metrics)
+
+
+def save_networks(folder, trainer):
+    """Writes `model.keras`, and `model_ema.keras` with the averaged weights if there are any."""
+    with replacing(folder / MODEL) as path:
+        trainer.network.save(path, include_optimizer=False)
+    if trainer.averages:
+        trainer.swap_averages()
+        with replacing(folder / EMA_MODEL) as path:
+            trainer.network.save(path, include_optimizer=False)
+        trainer.swap_averages()
+
+
+def write_pictures(folder, predictions, source, recipe, unreadable):
+    """Writes the confusion matrix, the worst-classified images, and a few examples."""
+    with replacing(folder / "confusion.png") as path:
+        matrix = evaluation.confusion_matrix(predictions)
+        pictures.plot_confusion(matrix, source.labels, path)
+    worst = np.argsort(-predictions.losses, kind="stable")[:WORST]
+    examples = np.arange(min(EXAMPLES, len(predictions.labels)))
+    wanted = np.concatenate([worst, examples])
+    indices, places = np.unique(wanted, return_inverse=True)
+    picked = evaluation.pick_images(source, "test", recipe, unreadable, indices)
+    images = [picked[place] for place in places]
+    titles = [_describe(predictions, source.labels, index) for index in worst]
+    with replacing(folder / "worst.png") as path:
+        pictures.plot_images(images[: len(worst)], titles, path)
+    (folder / "examples").mkdir(exist_ok=True)
+    for index, image in zip(examples, images[len(worst) :], strict=True):
+        label = source.labels[predictions.labels[index]].replace("/", "_")
+        with replacing(folder / "examples" / f"{index + 1}-is-{label}.png") as path:
             keras.utils.save_img(path, image, scale=False)
-    _write_json(folder / "metrics.json", metrics)
 
 
-def summary(folder, metrics):
+def _describe(predictions, names, index):
+    label, scores = predictions.labels[index], predictions.probabilities[index]
+    best = scores.argmax()
+    return f"{names[label]}, not {names[best]}" if best != label else f"{names[label]}, right"
+
+
+def summary(folder):
     """What to tell the user at the end: results, where they are, and what to do next."""
+    metrics = json.loads((folder / METRICS).read_text())
     files = {
-        "model.keras": "the network",
-        "labels.txt": "its classes",
-        "metrics.json": "accuracy and loss on the test images",
-        "history.csv": "loss and accuracy of every epoch",
+        MODEL: "the network",
+        EMA_MODEL: "the same with averaged weights",
+        LABELS: "its classes",
+        METRICS: "accuracy and loss on the test images",
+        HISTORY: "loss and accuracy of every epoch",
         "curves.png": "the same, drawn",
-        "config.json": "flags, recipe, seed, versions, git revision",
-        "tensorboard": f"logs: tensorboard --logdir {shlex.quote(str(folder / 'tensorboard'))}",
+        "confusion.png": "which classes are taken for which",
+        "worst.png": "the test images with the highest loss",
+        CONFIG: "flags, recipe, seed, versions, git revision",
+        CHECKPOINTS: "what --resume needs; no longer needed",
+        UNREADABLE: "images that could not be decoded",
+        TENSORBOARD: f"logs: tensorboard --logdir {shlex.quote(str(folder / TENSORBOARD))}",
     }
+    files = {name: what for name, what in files.items() if (folder / name).exists()}
     width = max(len(str(folder / name)) for name in files)
     program = pathlib.Path(__file__).with_name("predict.py")
     images = sorted((folder / "examples").iterdir())
     predict = [_from_here(sys.executable), _from_here(program), folder, *images]
+    averaged = ""
+    if "test_ema_accuracy" in metrics:
+        averaged = f" (averaged weights: {metrics['test_ema_accuracy']:.4f})"
     return "\n".join(
         [
             "",
-            f"test accuracy {metrics['test_accuracy']:.4f}, test loss {metrics['test_loss']:.4f}, "
-            f"trained in {metrics['train_seconds']:.0f} s",
+            f"test accuracy {metrics['test_accuracy']:.4f}{averaged}, "
+            f"test loss {metrics['test_loss']:.4f}, trained in {metrics['train_seconds']:.0f} s",
             "",
             *(f"{folder / name!s:{width}}  {what}" for name, what in files.items()),
             "",
@@ -94,22 +174,6 @@ def _from_here(path):
     return str(path) if relative.startswith("..") else relative
 
 
-def plot_curves(history, path):
-    """Draws the loss and the accuracy of every epoch in the CSV file `history`."""
-    with open(history) as file:
-        rows = list(csv.DictReader(file))
-    epochs = 1 + np.arange(len(rows))
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for axis, quantity in zip(axes, ("loss", "accuracy"), strict=True):
-        for prefix, label in (("", "training"), ("val_", "validation")):
-            axis.plot(epochs, [float(row[prefix + quantity]) for row in rows], label=label)
-        axis.set(xlabel="epoch", ylabel=quantity)
-        axis.grid(alpha=0.3)
-        axis.legend()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
 def git_revision():
     """The commit of this repository, with `-dirty` if files differ from it; None outside git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
@@ -118,19 +182,3 @@ def git_revision():
         done = subprocess.run(command, cwd=here, check=True, capture_output=True, text=True)
         return done.stdout.strip()
     return None
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """Gives a temporary path beside `path`, and renames it to `path` if nothing goes wrong."""
-    temporary = path.with_name(f".{path.name}.tmp{path.suffix}")
-    try:
-        yield temporary
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _write_json(path, value):
-    with replacing(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, default=str) + "\n")

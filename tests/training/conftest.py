@@ -31,3 +31,24 @@ def program():
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def make_run(program, data_dir, tmp_path_factory):
+    """Makes a run of two epochs on some replicas, once: its folder, and the finished process."""
+    runs = {}
+
+    def make(replicas):
+        if replicas not in runs:
+            cwd = tmp_path_factory.mktemp("cwd")
+            done = program(
+                "training/fit.py",
+                *("--strategy", "mirrored", "--epochs", 2, "--seed", 3, "--data-dir", data_dir),
+                *("--out", "runs/first", "--cpu-replicas", replicas, "--checkpoint-every", 5),
+                cwd=cwd,
+            )
+            assert done.returncode == 0, done.stderr
+            runs[replicas] = cwd / "runs" / "first", done
+        return runs[replicas]
+
+    return make

@@ -7,40 +7,29 @@ import subprocess
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 import pale_tf  # noqa: F401 - registers the layers
 from tests.training.conftest import ROOT
-from training import data, fit
-from training.recipe import load_recipe
+from training import fit, sources
+from training.images import evaluation_image
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one replica", "two replicas"])
-def run(request, program, data_dir, tmp_path_factory):
-    """A run of two epochs: its folder, the finished process, and the number of replicas."""
-    cwd = tmp_path_factory.mktemp("cwd")
-    done = program(
-        "training/fit.py",
-        *("--strategy", "mirrored", "--epochs", 2, "--seed", 3, "--data-dir", data_dir),
-        *("--out", "runs/first", "--cpu-replicas", request.param),
-        cwd=cwd,
-    )
-    assert done.returncode == 0, done.stderr
-    return cwd / "runs" / "first", done, request.param
+@pytest.fixture(scope="module")
+def run(make_run):
+    """A run on one replica: its folder, and the finished process."""
+    return make_run(1)
 
 
-def test_writes_the_folder_it_promises(run):
-    folder, _, replicas = run
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_writes_the_folder_it_promises(make_run, replicas):
+    folder, _ = make_run(replicas)
     files = {path.name for path in folder.iterdir()}
     assert files == {
-        "config.json",
-        "curves.png",
-        "examples",
-        "history.csv",
-        "labels.txt",
-        "metrics.json",
-        "model.keras",
-        "tensorboard",
+        *("checkpoints", "config.json", "confusion.png", "curves.png", "examples", "history.csv"),
+        *("labels.txt", "metrics.json", "model.keras", "model_ema.keras", "tensorboard"),
+        "worst.png",
     }
     config = json.loads((folder / "config.json").read_text())
     assert config["seed"] == 3
@@ -52,15 +41,17 @@ def test_writes_the_folder_it_promises(run):
     rows = list(csv.DictReader((folder / "history.csv").open()))
     assert len(rows) == 2
     assert float(rows[1]["loss"]) < float(rows[0]["loss"])
-    with Image.open(folder / "curves.png") as picture:
-        assert min(picture.size) > 300
-    assert list((folder / "tensorboard").glob("*/events*"))
+    assert {"val_accuracy", "val_ema_accuracy", "images_per_second"} <= set(rows[0])
+    for name in ("curves.png", "confusion.png", "worst.png"):
+        with Image.open(folder / name) as picture:
+            assert min(picture.size) > 300
+    assert len(list((folder / "checkpoints").iterdir())) == 3
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     assert config["git_revision"].startswith(head.stdout.strip())
 
 
 def test_prints_where_things_are_and_a_next_command_that_works(run):
-    folder, done, _ = run
+    folder, done = run
     printed = done.stdout.rstrip().split("\n")
     for path in folder.iterdir():
         assert path.name == "examples" or any(path.name in line for line in printed)
@@ -73,24 +64,87 @@ def test_prints_where_things_are_and_a_next_command_that_works(run):
     assert all(line in printed[-1] for line in lines[::6])
 
 
-def test_metrics_are_those_of_the_saved_model(run, data_dir):
-    folder, _, _ = run
-    model = keras.saving.load_model(folder / "model.keras", compile=False)
-    recipe = load_recipe("digits")
-    splits, _ = data.load_splits(recipe, data_dir)
-    test = data.evaluation_batches(splits["test"], recipe)
-    images, labels = next(iter(test.unbatch().batch(360)))
-    scores = model.predict(images, verbose=0).astype("float64")
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_metrics_are_those_of_the_saved_networks(make_run, data_dir, replicas):
+    folder, _ = make_run(replicas)
+    source = sources.open_source("digits", data_dir)
+    images, labels = zip(
+        *(
+            (evaluation_image(tf.io.decode_png(encoded), 32), label)
+            for encoded, label, _ in source.read("test").as_numpy_iterator()
+        ),
+        strict=True,
+    )
     metrics = json.loads((folder / "metrics.json").read_text())
-    labels = labels.numpy()
-    assert metrics["test_accuracy"] == pytest.approx((scores.argmax(1) == labels).mean())
-    loss = -np.log(scores[np.arange(360), labels]).mean()
-    assert metrics["test_loss"] == pytest.approx(loss, rel=1e-4)
+    for file, prefix in (("model.keras", "test_"), ("model_ema.keras", "test_ema_")):
+        model = keras.saving.load_model(folder / file, compile=False)
+        scores = model.predict(np.stack(images), verbose=0).astype("float64")
+        accuracy = (scores.argmax(1) == labels).mean()
+        assert metrics[f"{prefix}accuracy"] == pytest.approx(accuracy)
+        loss = -np.log(scores[np.arange(360), labels]).mean()
+        assert metrics[f"{prefix}loss"] == pytest.approx(loss, rel=1e-4)
     assert metrics["train_seconds"] > 0
+    assert metrics["unreadable_images"] == 0
+
+
+def test_tensorboard_has_steps_epochs_and_samples(run):
+    folder, _ = run
+    values, images = {}, 0
+    for path in (folder / "tensorboard").glob("events*"):
+        for event in tf.compat.v1.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                if value.metadata.plugin_data.plugin_name == "images":
+                    images += len(value.tensor.string_val) - 2  # width and height come first
+                else:
+                    values.setdefault(value.tag, {})[event.step] = float(
+                        tf.make_ndarray(value.tensor)
+                    )
+    assert images == 16
+    names = ("loss", "gradient_norm", "learning_rate", "images_per_second")
+    for name in names:
+        assert set(values[f"step/{name}"]) == {20}
+    # Warm-up over half of the 38 steps, to 2e-3 times the batch's 64/64; then cosine.
+    expected = 1e-3 * (1 + np.cos(np.pi * (19 - 19) / 19))
+    assert values["step/learning_rate"][20] == pytest.approx(expected, rel=1e-5)
+    rows = list(csv.DictReader((folder / "history.csv").open()))
+    for name in ("loss", "val_accuracy", "val_ema_loss"):
+        logged = [values[f"epoch/{name}"][step] for step in (19, 38)]
+        assert logged == pytest.approx([float(row[name]) for row in rows], rel=1e-6)
+
+
+def test_evaluate_gives_the_numbers_of_the_run(run, program, data_dir, tmp_path):
+    folder, _ = run
+    path = tmp_path / "scores.json"
+    done = program(
+        "training/evaluate.py", folder, "--data-dir", data_dir, "--json", path, "--classes", 3
+    )
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((folder / "metrics.json").read_text())
+    scores = json.loads(path.read_text())
+    for name, prefix in (("raw", "test_"), ("ema", "test_ema_")):
+        for key in ("accuracy", "top5_accuracy", "loss"):
+            assert scores[name][key] == metrics[f"{prefix}{key}"]
+            assert f"{scores[name][key]:.4f}" in done.stdout
+        classes = scores[name]["classes"]
+        assert sum(entry["images"] for entry in classes.values()) == 360
+        accuracy = sum(entry["images"] * entry["accuracy"] for entry in classes.values()) / 360
+        assert accuracy == pytest.approx(scores[name]["accuracy"])
+
+
+def test_evaluate_refuses_other_classes(run, program, tmp_path):
+    (tmp_path / "cat").mkdir()
+    for index in range(20):
+        Image.new("RGB", (8, 8)).save(tmp_path / "cat" / f"{index}.png")
+    done = program("training/evaluate.py", run[0], "--dataset", f"folder:{tmp_path}")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == (
+        'evaluate.py: error: argument --dataset: the run has the classes ["0", "1", "2", "3", "4", '
+        f'"5", "6", "7", "8", …], and folder:{tmp_path} has ["cat"]'
+    )
 
 
 def test_predicts_any_image_file(run, program, tmp_path):
-    folder, _, _ = run
+    folder, _ = run
     grey = Image.open(next((folder / "examples").iterdir())).convert("L")
     grey.convert("CMYK").save(tmp_path / "cmyk.jpg", quality=100)
     grey.convert("P").save(tmp_path / "palette.gif")
@@ -119,6 +173,14 @@ def test_predicts_any_image_file(run, program, tmp_path):
         (["--epochs", "0"], "argument --epochs: must be an integer, 1 or more; got '0'"),
         (["--batch-size", "x"], "argument --batch-size: must be an integer, 1 or more; got 'x'"),
         (["--batch-size", "1258"], "`batch_size` must be at most 1257, the number of training"),
+        (["--batch-size", "30", "--accumulate", "4"], "`batch_size` must be divisible by 4: 1"),
+        (
+            ["--dataset", "mnist"],
+            "`dataset` must be digits, imagenet2012, folder:PATH or tfds:NAME",
+        ),
+        (["--weights", "/absent"], "argument --weights: there is no /absent"),
+        (["--max-unreadable", "-1"], "argument --max-unreadable: must be an integer, 0 or more"),
+        (["--strategy", "multi_worker"], "argument --strategy: multi_worker needs the environment"),
         (["--seed", "-1"], "argument --seed: must be an integer, in 0..4294967295; got '-1'"),
         (["--out", "/dev/null/x"], "argument --out: cannot make the folder /dev/null/x"),
         (["--data-dir", "/dev/null/x"], "argument --data-dir: cannot make the folder /dev/null/x"),
@@ -134,7 +196,7 @@ def test_bad_flags(program, data_dir, tmp_path, flags, message):
     done = program("training/fit.py", *flags)
     assert done.returncode == 2
     assert f"fit.py: error: {message}" in done.stderr.splitlines()[-1]
-    if "1258" not in flags:  # the one that needs TensorFlow, which is not silent
+    if "`" not in message:  # those need TensorFlow, which is not silent
         assert len(done.stderr.splitlines()) == 1
     assert not done.stdout
     assert not (tmp_path / "out").exists()
@@ -144,8 +206,22 @@ def test_a_used_folder_is_refused_and_left_alone(program, tmp_path):
     (tmp_path / "precious").write_text("kept")
     done = program("training/fit.py", "--out", tmp_path)
     assert done.returncode == 2
-    assert done.stderr == f"fit.py: error: argument --out: the folder {tmp_path} is not empty\n"
+    assert done.stderr == (
+        f"fit.py: error: argument --out: the folder {tmp_path} is not empty (--resume goes on with "
+        "its run)\n"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_resume_needs_a_run(program, tmp_path):
+    done = program("training/fit.py", "--resume")
+    assert done.stderr == "fit.py: error: argument --resume: needs --out, the folder of the run\n"
+    (tmp_path / "precious").write_text("kept")
+    done = program("training/fit.py", "--resume", "--out", tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"fit.py: error: argument --resume: the folder {tmp_path} holds no run\n"
+    )
 
 
 def test_predict_refuses_a_network_that_it_cannot_load(program, tmp_path):
@@ -179,12 +255,15 @@ def test_help_explains_every_flag_and_its_default():
     actions = [action for action in fit.make_parser()._actions if action.dest != "help"]
     flags = {action.option_strings[0] for action in actions}
     assert flags == {
-        *("--recipe", "--model", "--strategy", "--epochs", "--batch-size", "--precision"),
-        *("--seed", "--out", "--data-dir", "--cpu-replicas"),
+        *("--recipe", "--dataset", "--model", "--strategy", "--epochs", "--batch-size"),
+        *("--accumulate", "--image-size", "--precision", "--weights", "--seed", "--out"),
+        *("--resume", "--data-dir", "--checkpoint-every", "--keep-checkpoints"),
+        *("--max-unreadable", "--cpu-replicas"),
     }
     assert all("(default: " in action.help for action in actions)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("strategy", "precision"), [("none", "mixed_bfloat16"), ("mirrored", "mixed_float16")]
 )
@@ -213,4 +292,4 @@ def test_the_main_job_reaches_its_accuracy(program, data_dir, tmp_path, seed, re
     )
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert metrics["test_accuracy"] >= 0.98
+    assert metrics["test_accuracy"] >= 0.985

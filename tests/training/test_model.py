@@ -1,12 +1,15 @@
-"""The compiled network of a recipe."""
+"""The network of a recipe, and which of its weights are decayed."""
 
 import dataclasses
 
+import numpy as np
 import pytest
 
 from pale_tf.configs import VARIANTS
 from pale_tf.models import BUILDERS
-from training.model import make_model, make_optimizer
+from training.errors import SettingError
+from training.model import make_network
+from training.optimizer import exclude_from_decay, make_optimizer
 from training.recipe import MODELS, load_recipe, recipe_names
 
 RECIPE = load_recipe("digits")
@@ -24,25 +27,48 @@ def test_every_recipe_loads():
         assert load_recipe(name).model in MODELS
 
 
-def test_norms_and_biases_are_not_decayed():
-    model = make_model(RECIPE, classes=10, steps_per_epoch=19)
-    model.optimizer.build(model.trainable_variables)
-    decayed = {v.path for v in model.trainable_variables if model.optimizer._use_weight_decay(v)}
-    assert decayed == {v.path for v in model.trainable_variables if v.path.endswith("kernel")}
+def test_norms_biases_and_position_kernels_are_not_decayed():
+    network, report = make_network(RECIPE, classes=10)
+    assert report is None
+    optimizer = make_optimizer(RECIPE, steps_per_epoch=19)
+    variables = network.trainable_variables
+    exclude_from_decay(optimizer, variables)
+    optimizer.build(variables)
+    decayed = {v.path for v in variables if optimizer._use_weight_decay(v)}
+    kernels = {v.path for v in variables if v.path.endswith("kernel")}
+    positions = {path for path in kernels if "position" in path}
+    assert len(positions) == 7  # one a block
+    assert decayed == kernels - positions
 
 
-def test_learning_rate_warms_up_and_decays_to_0():
-    recipe = dataclasses.replace(RECIPE, epochs=10, warmup_epochs=2, learning_rate=0.5)
-    schedule = make_optimizer(recipe, steps_per_epoch=7)._learning_rate
-    assert float(schedule(0)) == 0.0
-    assert float(schedule(7)) == pytest.approx(0.25)
-    assert float(schedule(14)) == pytest.approx(0.5)
-    assert float(schedule(14 + 28)) == pytest.approx(0.25)
-    assert float(schedule(70)) == pytest.approx(0.0, abs=1e-6)
+def test_fine_tunes_at_another_size_and_class_count(tmp_path):
+    network, _ = make_network(RECIPE, classes=10)
+    network.save(tmp_path / "model.keras")
+    larger = dataclasses.replace(RECIPE, image_size=64)
+    with pytest.warns(UserWarning, match="not loaded, unchanged: predictions/0"):
+        tuned, report = make_network(larger, 3, tmp_path / "model.keras")
+    assert set(report.skipped) == {"predictions/0", "predictions/1"}
+    assert tuned.input_shape == (None, 64, 64, 3)
+    assert tuned.output_shape == (None, 3)
+    sources = {v.path: v.numpy() for v in network.trainable_variables}
+    for variable in tuned.trainable_variables:
+        if not variable.path.startswith("predictions"):
+            np.testing.assert_array_equal(variable, sources[variable.path])
 
 
-def test_a_short_run_warms_up_for_half_of_it():
-    recipe = dataclasses.replace(RECIPE, epochs=1, warmup_epochs=3, learning_rate=0.5)
-    schedule = make_optimizer(recipe, steps_per_epoch=4)._learning_rate
-    rates = [float(schedule(step)) for step in range(5)]
-    assert rates == pytest.approx([0.0, 0.25, 0.5, 0.25, 0.0], abs=1e-6)
+def test_weights_of_another_network_are_refused(tmp_path):
+    (tmp_path / "x.keras").write_text("nothing")
+    with pytest.raises(SettingError, match=r"`weights` must be a weights file"):
+        make_network(RECIPE, 10, tmp_path / "x.keras")
+
+
+def test_drop_path_defaults_to_the_variants():
+    assert RECIPE.drop_path_rate is None
+    rates = [
+        layer.rate
+        for layer in make_network(RECIPE, 10)[0].layers
+        if layer.name.endswith("drop_path1")
+    ]
+    assert max(rates) == VARIANTS["nano"].drop_path_rate
+    recipe = dataclasses.replace(RECIPE, drop_path_rate=0.0)
+    assert not any("drop_path" in layer.name for layer in make_network(recipe, 10)[0].layers)

@@ -1,35 +1,8 @@
-"""Writing the run folder."""
+"""What a run's folder says of it."""
 
 import subprocess
 
-import pytest
-
 from training import run_folder
-
-
-def test_a_file_appears_whole_or_not_at_all(tmp_path):
-    path = tmp_path / "metrics.json"
-    path.write_text("old")
-
-    def write_half():
-        with run_folder.replacing(path) as temporary:
-            temporary.write_text("ne")
-            assert path.read_text() == "old"
-            raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_half()
-    assert path.read_text() == "old"
-    with run_folder.replacing(path) as temporary:
-        temporary.write_text("new")
-    assert path.read_text() == "new"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["metrics.json"]
-
-
-def test_temporary_names_keep_the_suffix_that_writers_look_at(tmp_path):
-    with run_folder.replacing(tmp_path / "model.keras") as temporary:
-        assert temporary.suffix == ".keras"
-        temporary.touch()
 
 
 def test_git_revision_is_the_commit(monkeypatch, tmp_path):

@@ -1,5 +1,6 @@
 """Strategies, on two logical CPUs in a process of their own."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -8,14 +9,16 @@ import sys
 import pytest
 import tensorflow as tf
 
-from training.recipe import SettingError
-from training.strategies import make_strategy
+from training.errors import SettingError
+from training.recipe import load_recipe
+from training.strategies import check_batch, make_strategy
 
 PROGRAM = """
 import json, sys
 import numpy as np, tensorflow as tf, keras
 from pale_tf import PaleN
-from training.strategies import make_strategy, prepare_replicas
+from training.recipe import load_recipe
+from training.strategies import check_batch, make_strategy, prepare_replicas
 
 strategy = make_strategy("mirrored", cpu_replicas=2)
 with strategy.scope():
@@ -93,6 +96,12 @@ def test_batch_norm_sees_the_whole_batch(result):
 
 def test_none_is_the_default_strategy():
     assert make_strategy("none") is tf.distribute.get_strategy()
+
+
+def test_a_batch_that_does_not_divide():
+    recipe = dataclasses.replace(load_recipe("digits"), batch_size=30, accumulate=4)
+    with pytest.raises(SettingError, match=r"divisible by 4: 1 replicas, .* Received: 30"):
+        check_batch(tf.distribute.get_strategy(), recipe)
 
 
 def test_a_strategy_that_there_is_not():

@@ -1,0 +1,31 @@
+"""Files that are whole or not there."""
+
+import pytest
+
+from training.errors import WriteError
+from training.files import replacing
+
+
+def test_a_file_appears_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "metrics.json"
+    path.write_text("old")
+
+    def write_half():
+        with replacing(path) as temporary:
+            temporary.write_text("ne")
+            assert path.read_text() == "old"
+            raise OSError("disk full")
+
+    with pytest.raises(WriteError, match=f"cannot write {path}: disk full"):
+        write_half()
+    assert path.read_text() == "old"
+    with replacing(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["metrics.json"]
+
+
+def test_temporary_names_keep_the_suffix_that_writers_look_at(tmp_path):
+    with replacing(tmp_path / "model.keras") as temporary:
+        assert temporary.suffix == ".keras"
+        temporary.touch()

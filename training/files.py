@@ -1,0 +1,35 @@
+"""Writing files that are whole or not there."""
+
+import contextlib
+import json
+import os
+
+from training.errors import WriteError
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """Gives a temporary path beside `path`, and renames it to `path` if nothing goes wrong.
+
+    The contents are on the disk before the name is. A file that `path` names already stays as it is
+    if anything goes wrong.
+
+    Raises:
+        WriteError: If the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.tmp{path.suffix}")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise WriteError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path, value):
+    """Writes `value` as JSON; what JSON does not know, as text."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, default=str) + "\n")

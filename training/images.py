@@ -1,0 +1,123 @@
+"""Encoded images to arrays, for training and for evaluation. Pure functions of their arguments."""
+
+import tensorflow as tf
+
+ASPECT_RATIOS = (3 / 4, 4 / 3)  # of random crops, as in Inception and in every recipe since
+END_OF_JPEG = b"\xff\xd9"
+
+
+def training_image(encoded, seed, recipe):
+    """Decodes, crops and mirrors one image at random, as `recipe` asks for.
+
+    Args:
+        encoded: Scalar string: JPEG, PNG, GIF or BMP.
+        seed: Integer tensor `[2]`. The result depends on nothing but the arguments.
+        recipe: A `Recipe`; `image_size`, `crop_area` and `flip` matter here.
+
+    Returns:
+        float32 `[S, S, 3]`, values in 0..255, and whether the image could be decoded; if not, it is
+        black.
+    """
+    if recipe.crop_area is None:
+        image, readable = evaluation_image_of(encoded, recipe)
+    else:
+
+        def window(shape):
+            return _random_window(shape, seed, recipe.crop_area)
+
+        image, readable = _decode_or_blank(encoded, window)
+        image = tf.image.resize(image, (recipe.image_size, recipe.image_size))
+    if recipe.flip:
+        mirror = tf.random.stateless_uniform((), tf.random.experimental.stateless_fold_in(seed, 1))
+        image = tf.cond(mirror < 0.5, lambda: tf.reverse(image, [1]), lambda: image)
+    return image, readable
+
+
+def evaluation_image_of(encoded, recipe):
+    """Decodes one image and prepares it with `evaluation_image`; black if it cannot be decoded.
+
+    Args:
+        encoded: Scalar string: JPEG, PNG, GIF or BMP.
+        recipe: A `Recipe`; `image_size` and `crop_fraction` matter here.
+
+    Returns:
+        float32 `[S, S, 3]`, values in 0..255, and whether the image could be decoded.
+    """
+    image, readable = _decode_or_blank(encoded)
+    return evaluation_image(image, recipe.image_size, recipe.crop_fraction), readable
+
+
+def evaluation_image(image, size, crop_fraction=1.0):
+    """Scales the short side of an image to `size / crop_fraction` and crops the centre.
+
+    Args:
+        image: `[H, W, 1]` or `[H, W, 3]`, any real dtype, values in 0..255.
+        size: Height and width of the result, in pixels.
+        crop_fraction: Part of the short side that the crop keeps.
+
+    Returns:
+        float32 `[size, size, 3]`.
+    """
+    height, width = tf.shape(image)[0], tf.shape(image)[1]
+    short = round(size / crop_fraction)
+    scale = short / tf.minimum(height, width)
+    scaled = tf.cast(tf.round(tf.cast((height, width), scale.dtype) * scale), tf.int32)
+    image = tf.image.resize(image, tf.maximum(scaled, short), antialias=True)
+    image = tf.image.resize_with_crop_or_pad(image, size, size)
+    return tf.broadcast_to(image, (size, size, 3))
+
+
+def _random_window(shape, seed, smallest_area):
+    """Draws a crop of an image of `shape`: `[y, x, height, width]`."""
+    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
+        shape,
+        tf.zeros((1, 0, 4)),
+        seed=seed,
+        min_object_covered=0.0,
+        aspect_ratio_range=ASPECT_RATIOS,
+        area_range=(smallest_area, 1.0),
+        max_attempts=10,
+        use_image_if_no_bounding_boxes=True,
+    )
+    return tf.concat([begin[:2], size[:2]], axis=0)
+
+
+def _decode_or_blank(encoded, window=None):
+    """Decodes the part `window(shape)` of an image, or all of it; one black pixel if that fails.
+
+    A data set of one element is TensorFlow's only way to catch an error inside a graph.
+
+    Returns:
+        uint8 `[h, w, 3]`, and whether the image could be decoded.
+    """
+    blank = tf.data.Dataset.from_tensors((tf.zeros((1, 1, 3), tf.uint8), False))
+    decoded = tf.data.Dataset.from_tensors(encoded)
+    decoded = decoded.map(lambda encoded: (_decode(encoded, window), True)).ignore_errors()
+    options = tf.data.Options()  # optimising a pipeline of one element takes longer than running it
+    options.experimental_optimization.apply_default_optimizations = False
+    options.autotune.enabled = False
+    return decoded.concatenate(blank).take(1).with_options(options).get_single_element()
+
+
+def _decode(encoded, window):
+    def whole():
+        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        image = tf.ensure_shape(image, (None, None, 3))
+        return image if window is None else _cut(image, window(tf.shape(image)))
+
+    if window is None:
+        return whole()
+
+    def cropped():
+        where = window(tf.image.extract_jpeg_shape(encoded))
+        return tf.image.decode_and_crop_jpeg(encoded, where, channels=3)
+
+    # A crop above the place where a file was cut off would decode: such files are decoded whole,
+    # so that they are found at first sight.
+    complete = tf.strings.substr(encoded, -2, 2) == END_OF_JPEG
+    return tf.cond(tf.io.is_jpeg(encoded) & complete, cropped, whole)
+
+
+def _cut(image, window):
+    y, x, height, width = tf.unstack(window)
+    return image[y : y + height, x : x + width]

@@ -1,0 +1,59 @@
+"""AdamW with warm-up and cosine decay."""
+
+import keras
+
+UNDECAYED = ("bias", "gamma", "beta")
+POSITION_KERNEL = "_position/depthwise/"
+
+
+def make_optimizer(recipe, steps_per_epoch):
+    """Makes the optimiser of a run, for gradients that are already summed over the replicas.
+
+    Args:
+        recipe: A `Recipe`.
+        steps_per_epoch: Optimiser steps in an epoch.
+
+    Returns:
+        An optimiser. `exclude_from_decay` is to be called on it once the network is there.
+    """
+    return AdamW(
+        make_schedule(recipe, steps_per_epoch),
+        weight_decay=recipe.weight_decay,
+        global_clipnorm=recipe.clip_norm,
+    )
+
+
+def make_schedule(recipe, steps_per_epoch):
+    """Linear warm-up, for half of the run at most, and cosine decay to 0.
+
+    The peak is in proportion to the batch: `learning_rate` at a batch of `base_batch_size`.
+    """
+    steps = recipe.epochs * steps_per_epoch
+    warmup_steps = min(recipe.warmup_epochs * steps_per_epoch, steps // 2)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=0.0,
+        warmup_target=recipe.learning_rate * recipe.batch_size / recipe.base_batch_size,
+        warmup_steps=warmup_steps,
+        decay_steps=steps - warmup_steps,
+    )
+
+
+def exclude_from_decay(optimizer, variables):
+    """Leaves norms, biases and the position encodings' depth-wise kernels without weight decay."""
+    excluded = [
+        variable
+        for variable in variables
+        if variable.path.endswith(UNDECAYED) or POSITION_KERNEL in variable.path
+    ]
+    optimizer.exclude_from_weight_decay(var_list=excluded)
+
+
+class AdamW(keras.optimizers.AdamW):
+    """Keras' AdamW, for gradients that are already summed over the replicas.
+
+    Keras sums them itself, but after it has clipped them and, in `LossScaleOptimizer`, looked for
+    overflow: replica by replica, on its own part. The trainer sums first.
+    """
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return list(grads_and_vars)

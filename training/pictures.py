@@ -1,0 +1,66 @@
+"""Pictures of a run: curves, confusion matrix, worst-classified images."""
+
+import csv
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+NAMED_CLASSES = 40  # more names than that cannot be read
+COLUMNS = 6
+
+
+def plot_curves(history, path):
+    """Draws the loss and the accuracy of every epoch in the CSV file `history`."""
+    with open(history) as file:
+        rows = list(csv.DictReader(file))
+    epochs = 1 + np.arange(len(rows))
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    lines = {"": "training", "val_": "validation", "val_ema_": "validation, averaged weights"}
+    for axis, quantity in zip(axes, ("loss", "accuracy"), strict=True):
+        for prefix, label in lines.items():
+            if prefix + quantity in rows[0]:
+                axis.plot(epochs, [float(row[prefix + quantity]) for row in rows], label=label)
+        axis.set(xlabel="epoch", ylabel=quantity)
+        axis.grid(alpha=0.3)
+        axis.legend()
+    _save(figure, path)
+
+
+def plot_confusion(matrix, names, path):
+    """Draws a matrix of counts: the class down, the most probable class across."""
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    figure, axis = plt.subplots(figsize=(8, 7), layout="constrained")
+    picture = axis.imshow(share, vmin=0, vmax=1, cmap="Blues")
+    figure.colorbar(picture, label="share of the class")
+    axis.set(xlabel="predicted", ylabel="class")
+    if len(names) <= NAMED_CLASSES:
+        axis.set_xticks(range(len(names)), names, rotation=90)
+        axis.set_yticks(range(len(names)), names)
+    if len(names) <= NAMED_CLASSES // 2:
+        for (row, column), count in np.ndenumerate(matrix):
+            if count:
+                colour = "white" if share[row, column] > 0.5 else "black"
+                axis.text(column, row, count, ha="center", va="center", color=colour)
+    _save(figure, path)
+
+
+def plot_images(images, titles, path):
+    """Draws a contact sheet: images with values in 0..255, and a line above each."""
+    rows = -(-len(images) // COLUMNS)
+    size = (2 * COLUMNS, 2.3 * rows)
+    figure, axes = plt.subplots(rows, COLUMNS, figsize=size, layout="constrained", squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, image, title in zip(axes.flat, images, titles, strict=False):
+        axis.imshow(np.clip(image, 0, 255).astype("uint8"))
+        axis.set_title(title, fontsize=8)
+    _save(figure, path)
+
+
+def _save(figure, path):
+    figure.savefig(path, dpi=120)
+    plt.close(figure)

@@ -1,0 +1,189 @@
+"""Where images come from: `digits`, `imagenet2012`, `folder:PATH` and `tfds:NAME`.
+
+Images stay encoded here, so that shuffling and skipping move a few kilobytes each.
+"""
+
+import collections
+import dataclasses
+import pathlib
+import tempfile
+import typing
+
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+import training.datasets.digits  # noqa: F401 - registers the builder
+from training.errors import SettingError
+
+SPLITS = ("train", "validation", "test")
+HELD_OUT = 10  # one in so many images is validated on, and one tested on, where nobody split them
+UNLABELLED = {"imagenet2012": {"test"}}
+FEATURES = ("image", "label", "tfds_id")
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """A data set of labelled images.
+
+    Attributes:
+        labels: Names of the classes.
+        counts: Number of images in each of the splits `train`, `validation` and `test`.
+        read: `read(split, seed=None, shard=(0, 1))` gives a `tf.data.Dataset` of encoded images
+            (string), integer labels and names (string). With a seed, files are in an order that the
+            seed decides. `shard=(index, count)` is the part of worker `index` of `count`.
+    """
+
+    labels: list[str]
+    counts: dict[str, int]
+    read: typing.Callable[..., tf.data.Dataset]
+
+
+def open_source(name, data_dir=None):
+    """Finds a data set, and builds it first if need be.
+
+    Args:
+        name: `digits`, `imagenet2012`, `folder:PATH` (`PATH/LABEL/*.jpg` or
+            `PATH/{train,validation,test}/LABEL/*.jpg`) or `tfds:NAME`.
+        data_dir: Folder of TFDS data sets, or None for TFDS' own default.
+
+    Returns:
+        A `Source`.
+
+    Raises:
+        SettingError: If there is no such data set, or it cannot be made.
+    """
+    kind, _, argument = name.partition(":")
+    if name in ("digits", "imagenet2012"):
+        return _open_tfds(name, data_dir)
+    if kind == "tfds" and argument:
+        return _open_tfds(argument, data_dir)
+    if kind == "folder" and argument:
+        return _open_folder(pathlib.Path(argument).expanduser())
+    raise SettingError(
+        f"`dataset` must be digits, imagenet2012, folder:PATH or tfds:NAME. Received: {name!r}"
+    )
+
+
+def _open_tfds(name, data_dir):
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise SettingError(f"`dataset`: TFDS knows no data set {name!r}: {reason}") from error
+    if not {"image", "label"} <= set(builder.info.features):
+        raise SettingError(f"`dataset`: {name!r} has no features `image` and `label`")
+    _prepare(builder)
+    available = builder.info.splits
+    instructions = _choose_splits(set(available) - UNLABELLED.get(builder.name, set()))
+
+    def read(split, seed=None, shard=(0, 1)):
+        index, count = shard
+        by_file = 1 < count <= available[instructions[split].split("[")[0]].num_shards
+        dataset = builder.as_dataset(
+            split=instructions[split],
+            shuffle_files=seed is not None,
+            decoders={"image": tfds.decode.SkipDecoding()},
+            read_config=tfds.ReadConfig(
+                add_tfds_id=True,
+                shuffle_seed=seed,
+                # An in-memory cache ends early now and then under MirroredStrategy (TF 2.21).
+                try_autocache=False,
+                input_context=tf.distribute.InputContext(count, index) if by_file else None,
+            ),
+        )
+        if count > 1 and not by_file:
+            dataset = dataset.shard(count, index)
+        return dataset.map(lambda example: tuple(example[name] for name in FEATURES))
+
+    counts = {split: available[instructions[split]].num_examples for split in SPLITS}
+    return Source(builder.info.features["label"].names, counts, read)
+
+
+def _prepare(builder):
+    """Builds the files of a TFDS data set, unless they are there."""
+    try:
+        builder.download_and_prepare()
+    except AssertionError as error:  # TFDS' way to ask for files that it cannot download
+        manual = pathlib.Path(builder._data_dir_root, "downloads", "manual")
+        files = "the files that TFDS' catalog names for it"
+        if builder.name == "imagenet2012":
+            files = "ILSVRC2012_img_train.tar and ILSVRC2012_img_val.tar, from image-net.org"
+        raise SettingError(
+            f"`dataset`: {builder.name} cannot be downloaded; put {files}, into {manual}"
+        ) from error
+    except (OSError, tfds.download.DownloadError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingError(f"`dataset`: cannot make {builder.name}: {reason}") from error
+
+
+def _choose_splits(available):
+    """TFDS instructions for the three splits, made of the labelled ones that a data set has."""
+    held_out = [split for split in ("validation", "test") if split in available]
+    if held_out:
+        return {"train": "train", "validation": held_out[0], "test": held_out[-1]}
+    return {"train": "train[:80%]", "validation": "train[80%:90%]", "test": "train[90%:]"}
+
+
+def _open_folder(root):
+    if not root.is_dir():
+        raise SettingError(f"`dataset`: there is no folder {root}")
+    folders = {path.name: path for path in sorted(root.iterdir()) if path.is_dir()}
+    names = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+    if "train" in folders and set(folders) <= set(names):
+        found, labels = _list_images(root)
+        splits = {names[name]: examples for name, examples in found.items()}
+        if set(splits) == {"train"}:
+            splits = _hold_out(splits["train"])
+        splits.setdefault("validation", splits.get("test"))
+        splits.setdefault("test", splits["validation"])
+    else:
+        with tempfile.TemporaryDirectory() as folder:  # as if `root` were the only split
+            pathlib.Path(folder, "all").symlink_to(root.resolve())
+            found, labels = _list_images(folder)
+        at = len(str(pathlib.Path(folder, "all"))) + 1
+        listed = [(str(root / path[at:]), label) for path, label in found.get("all", [])]
+        splits = _hold_out(listed)
+    empty = [split for split in SPLITS if not splits[split]]
+    if empty:
+        raise SettingError(
+            f"`dataset`: no images for {empty[0]} in {root}; expected {root}/LABEL/*.jpg or "
+            f"{root}/train/LABEL/*.jpg"
+        )
+
+    def read(split, seed=None, shard=(0, 1)):
+        paths, classes = zip(*splits[split], strict=True)
+        dataset = tf.data.Dataset.from_tensor_slices((list(paths), list(classes)))
+        if seed is not None:
+            dataset = dataset.shuffle(len(paths), seed=seed)
+        dataset = dataset.shard(shard[1], shard[0])
+        return dataset.map(
+            lambda path, label: (tf.io.read_file(path), tf.cast(label, tf.int64), path),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
+
+    return Source(labels, {split: len(splits[split]) for split in SPLITS}, read)
+
+
+def _list_images(root):
+    """Lists `root/SPLIT/LABEL/*`: paths and classes by split, and the names of the classes."""
+    builder = tfds.ImageFolder(str(root))
+    labels = builder.info.features["label"].names
+    # Its data sets decode, and one file that does not decode would end them.
+    splits = {
+        split: [(example.image_path, labels.index(example.label)) for example in examples]
+        for split, examples in builder._split_examples.items()
+    }
+    return splits, labels
+
+
+def _hold_out(examples):
+    """Splits examples by class: of every `HELD_OUT`, one for validation and one for the test."""
+    splits = {split: [] for split in SPLITS}
+    seen = collections.Counter()
+    for path, label in examples:
+        turn = seen[label] % HELD_OUT
+        splits["validation" if turn == 1 else "test" if turn == 2 else "train"].append(
+            (path, label)
+        )
+        seen[label] += 1
+    return splits
