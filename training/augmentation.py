@@ -1,18 +1,25 @@
-"""Augmentation of training batches. The only module that knows keras-cv.
+"""Augmentation of training images and batches. The only module that knows keras-cv.
 
 Everything is a function of its arguments and a seed, so that a resumed run draws what the
-interrupted one would have drawn. keras-cv's Mixup, CutMix and cut-out cannot be seeded in that way
-(`tf.random.gamma`, `tf.random.shuffle`); Keras' own layers can, and stand in for them.
+interrupted one would have drawn. keras-cv's layers that move images take their random numbers from
+an object that we can put in its place. Its Mixup, CutMix and RandAugment do not; Keras' own layers
+can be seeded, but are several times slower than what is here
+(`python benchmarks/input_pipeline.py`).
 """
 
-import keras
+import math
+
 import keras_cv
 import tensorflow as tf
 
-from training.rand_augment import rand_augment
+from training import rand_augment
+from training.seeds import following
 
 ERASED_AREA = (0.02, 1 / 3)
-ERASED_TO = (124, 116, 104)  # ImageNet's mean colour
+ERASED_ASPECT = (0.3, 1 / 0.3)
+# ImageNet's pixels: erased rectangles become noise of this mean and deviation.
+MEAN = (123.7, 116.3, 103.5)
+DEVIATION = (58.4, 57.1, 57.4)
 
 
 def augment_image(image, seed, recipe):
@@ -26,9 +33,38 @@ def augment_image(image, seed, recipe):
     Returns:
         float32 `[S, S, 3]`, values in 0..255.
     """
+    if not recipe.rand_augment and not recipe.erasing:
+        return image
+    draws = tf.random.stateless_uniform((rand_augment.DRAWS + 5,), seed)
     if recipe.rand_augment:
-        image = rand_augment(image, seed, recipe.rand_augment)
-    return image
+        image = rand_augment.rand_augment(image, draws[5:], recipe.rand_augment)
+    if recipe.erasing:
+        erased = draws[0] < recipe.erasing
+        image = tf.cond(erased, lambda: erase(image, draws[1:5], seed), lambda: image)
+    return tf.ensure_shape(image, (recipe.image_size, recipe.image_size, 3))
+
+
+def erase(image, draws, seed):
+    """Puts noise in place of a rectangle (Zhong et al. 2020, with timm's ranges).
+
+    Args:
+        image: float32 `[H, W, 3]`, values in 0..255.
+        draws: float32 `[4]`, random numbers in [0, 1).
+        seed: Integer tensor `[2]`, for the noise.
+
+    Returns:
+        float32 `[H, W, 3]`, values in 0..255.
+    """
+    size = tf.cast(tf.shape(image)[:2], tf.float32)
+    area = ERASED_AREA[0] + draws[0] * (ERASED_AREA[1] - ERASED_AREA[0])
+    low, high = (math.log(aspect) for aspect in ERASED_ASPECT)
+    aspect = tf.exp(low + draws[1] * (high - low))
+    extent = tf.sqrt(area * tf.reduce_prod(size) * tf.stack([aspect, 1.0 / aspect]))
+    extent = tf.clip_by_value(tf.round(extent), 1.0, size)
+    begin = tf.cast(draws[2:] * (size - extent + 1.0), tf.int32)
+    height, width = tf.unstack(tf.cast(extent, tf.int32))
+    noise = tf.random.stateless_normal((height, width, 3), following(seed, 1)) * DEVIATION + MEAN
+    return _paste(image[None], tf.clip_by_value(noise, 0.0, 255.0)[None], begin)[0]
 
 
 def make_batch_augmentation(recipe):
@@ -43,47 +79,83 @@ def make_batch_augmentation(recipe):
         and labels of the same shapes.
     """
     # Made here, not in the function: they hold variables, which `tf.data` does not let it make.
-    movements, erasing, mixes = _movements(recipe), _erasing(recipe), _mixes(recipe)
+    movements = _movements(recipe)
 
     def augment_batch(images, labels, seed):
-        draws = Draws(seed)
-        for layer in movements:
-            layer._random_generator = draws  # instead of a `tf.random.Generator`
+        for index, layer in enumerate(movements):
+            layer._random_generator = Draws(
+                following(seed, index)
+            )  # instead of a `tf.random.Generator`
             images = layer(images, training=True)
-        for layer in erasing:
-            images, labels = _apply(layer, images, labels, draws)
-        if len(mixes) == 2:
-            first, second = (
-                lambda layer=layer: _apply(layer, images, labels, draws) for layer in mixes
-            )
-            return tf.cond(draws.uniform((), 0.0, 1.0) < 0.5, first, second)
-        for layer in mixes:
-            images, labels = _apply(layer, images, labels, draws)
-        return images, labels
+        seed = following(seed, len(movements))
+        if not recipe.mixup or not recipe.cutmix:
+            method, alpha = (mixup, recipe.mixup) if recipe.mixup else (cutmix, recipe.cutmix)
+            return method(images, labels, seed, alpha) if alpha else (images, labels)
+        return tf.cond(
+            tf.random.stateless_uniform((), following(seed, 3)) < 0.5,
+            lambda: mixup(images, labels, seed, recipe.mixup),
+            lambda: cutmix(images, labels, seed, recipe.cutmix),
+        )
 
     return augment_batch
 
 
-class Draws(keras.random.SeedGenerator):
-    """Random numbers that a seed tensor decides, for the layers of Keras and keras-cv.
+def mixup(images, labels, seed, alpha):
+    """Blends each image with one of the same batch (Zhang et al. 2018).
+
+    As in timm's batch mode: all with the same share, and with the batch in reverse order.
+
+    Args:
+        images: float32 `[B, S, S, 3]`.
+        labels: float32 `[B, classes]`.
+        seed: Integer tensor `[2]`.
+        alpha: Of the symmetric beta distribution of the share.
+
+    Returns:
+        Images and labels of the same shapes.
+    """
+    share = _beta(seed, alpha)
+    return _blend(images, share), _blend(labels, share)
+
+
+def cutmix(images, labels, seed, alpha):
+    """Pastes into each image a rectangle of one of the same batch (Yun et al. 2019).
+
+    As in timm's batch mode: the same rectangle for all, and from the batch in reverse order.
+
+    Args:
+        images: float32 `[B, S, S, 3]`.
+        labels: float32 `[B, classes]`.
+        seed: Integer tensor `[2]`.
+        alpha: Of the symmetric beta distribution of the share that is kept.
+
+    Returns:
+        Images and labels of the same shapes.
+    """
+    size = tf.cast(tf.shape(images)[1:3], tf.float32)
+    extent = size * tf.sqrt(1.0 - _beta(seed, alpha))
+    centre = tf.random.stateless_uniform((2,), following(seed, 1)) * size
+    begin = tf.cast(tf.maximum(tf.round(centre - extent / 2), 0.0), tf.int32)
+    end = tf.cast(tf.minimum(tf.round(centre + extent / 2), size), tf.int32)
+    pasted = tf.reverse(images, [0])[:, begin[0] : end[0], begin[1] : end[1]]
+    share = 1.0 - tf.cast(tf.reduce_prod(end - begin), tf.float32) / tf.reduce_prod(size)
+    return _paste(images, pasted, begin), _blend(labels, share)
+
+
+class Draws:
+    """Random numbers that a seed tensor decides, for the layers of keras-cv.
 
     Args:
         seed: Integer tensor `[2]`.
     """
 
     def __init__(self, seed):
-        # Not Keras' own: that makes a variable, whose value is not a function of the seed.
         self.seed = seed
-        self.count = 0
-
-    def next(self, ordered=True):
-        """What `keras.random` asks a `SeedGenerator` for."""
-        self.count += 1
-        return tf.random.experimental.stateless_fold_in(self.seed, self.count)
 
     def uniform(self, shape, minval, maxval, dtype=tf.float32):
-        """What keras-cv's layers ask a `tf.random.Generator` for."""
-        return tf.random.stateless_uniform(shape, self.next(), minval, maxval, dtype)
+        """What keras-cv's layers ask a `tf.random.Generator` for, each time with a new seed."""
+        self.seed = tf.random.experimental.stateless_fold_in(self.seed, 1)
+        return tf.random.stateless_uniform(shape, self.seed, minval, maxval, dtype)
 
 
 def _movements(recipe):
@@ -101,27 +173,22 @@ def _movements(recipe):
     return layers
 
 
-def _erasing(recipe):
-    """Keras' layer that erases a rectangle of some images."""
-    if not recipe.erasing:
-        return []
-    options = {"scale": ERASED_AREA, "fill_value": ERASED_TO, "dtype": "float32"}
-    return [keras.layers.RandomErasing((recipe.erasing, recipe.erasing), **options)]
+def _beta(seed, alpha):
+    """A number of the beta distribution with both parameters `alpha`."""
+    one, other = tf.unstack(tf.random.stateless_gamma((2,), seed, alpha))
+    # Both are 0 at times for a small alpha; the distribution is then nearly that of a coin.
+    return tf.math.divide_no_nan(one, one + other)
 
 
-def _mixes(recipe):
-    """Keras' layers that mix the images of a batch; with both, a batch takes one at random."""
-    layers = []
-    if recipe.mixup:
-        layers.append(keras.layers.MixUp(recipe.mixup, dtype="float32"))
-    if recipe.cutmix:
-        layers.append(keras.layers.CutMix((recipe.cutmix, recipe.cutmix), dtype="float32"))
-    return layers
+def _blend(batch, share):
+    return share * batch + (1.0 - share) * tf.reverse(batch, [0])
 
 
-def _apply(layer, images, labels, draws):
-    change = layer.get_random_transformation(images, training=True, seed=draws)
-    return (
-        layer.transform_images(images, change, training=True),
-        layer.transform_labels(labels, change, training=True),
-    )
+def _paste(images, patch, begin):
+    """`images` with `patch`, `[B, h, w, 3]`, at `begin`, `[y, x]`. Copying is faster than masks."""
+    y, x = tf.unstack(begin)
+    height, width = tf.shape(patch)[1], tf.shape(patch)[2]
+    rows = images[:, y : y + height]
+    rows = tf.concat([rows[:, :, :x], patch, rows[:, :, x + width :]], axis=2)
+    pasted = tf.concat([images[:, :y], rows, images[:, y + height :]], axis=1)
+    return tf.ensure_shape(pasted, images.shape)

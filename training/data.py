@@ -6,8 +6,10 @@ import tensorflow as tf
 from training.augmentation import augment_image, make_batch_augmentation
 from training.errors import SettingError
 from training.images import evaluation_image_of, training_image
+from training.seeds import following
 
 SHUFFLE_BUFFER = 10_000  # encoded images
+SEEDS = 10  # of each image and each batch: as many in a row are theirs alone
 
 
 def steps_per_epoch(source, recipe):
@@ -26,7 +28,15 @@ def steps_per_epoch(source, recipe):
 
 
 def training_batches(
-    source, recipe, seed, epoch, unreadable, first_step=0, batch_size=None, shard=(0, 1)
+    source,
+    recipe,
+    seed,
+    epoch,
+    unreadable,
+    first_step=0,
+    guarded=True,
+    batch_size=None,
+    shard=(0, 1),
 ):
     """Shuffled and augmented batches of one epoch, without end: take `steps_per_epoch` of them.
 
@@ -41,6 +51,7 @@ def training_batches(
         epoch: Which epoch, from 0.
         unreadable: An `Unreadable`.
         first_step: Number of batches to leave out.
+        guarded: As in `training_image`. The batches are the same.
         batch_size: Images in a batch of this worker; defaults to the recipe's.
         shard: This worker's index, and the number of workers.
 
@@ -58,16 +69,16 @@ def training_batches(
 
     def load(place, example):
         encoded, label, name = example
-        draw = tf.stack([images_seed, place * count + index])
-        image, readable = training_image(encoded, draw, recipe)
-        image = augment_image(image, tf.random.experimental.stateless_fold_in(draw, 2), recipe)
+        draw = tf.stack([images_seed, (place * count + index) * SEEDS])
+        image, readable = training_image(encoded, draw, recipe, guarded)
+        image = augment_image(image, following(draw, 2), recipe)
         return image, label, unreadable.watch(readable, name)
 
     def augment(place, batch):
         images, labels = _replace_unreadable(*batch)
         labels = tf.one_hot(labels, len(source.labels))
         labels += recipe.label_smoothing * (1 / len(source.labels) - labels)
-        draw = tf.stack([batches_seed, place * count + index])
+        draw = tf.stack([batches_seed, (place * count + index) * SEEDS])
         return augment_batch(images, labels, draw)
 
     images = examples.enumerate(start=first_step * batch_size)
@@ -122,7 +133,11 @@ def _seeds(seed, epoch):
 def _replace_unreadable(images, labels, readable):
     """Gives each unreadable image the place of the next readable one, if there is any."""
     good = tf.where(readable)[:, 0]
-    places = tf.range(tf.size(readable, tf.int64))
-    following = tf.searchsorted(good, places) % tf.maximum(tf.size(good), 1)
-    places = tf.cond(tf.size(good) > 0, lambda: tf.gather(good, following), lambda: places)
-    return tf.gather(images, places), tf.gather(labels, places)
+
+    def replace():
+        places = tf.range(tf.size(readable, tf.int64))
+        places = tf.gather(good, tf.searchsorted(good, places) % tf.size(good))
+        return tf.gather(images, places), tf.gather(labels, places)
+
+    nothing_to_do = tf.reduce_all(readable) | ~tf.reduce_any(readable)
+    return tf.cond(nothing_to_do, lambda: (images, labels), replace)

@@ -106,9 +106,12 @@ def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
         callbacks += [progress, scalars]
         history = sight.read_history(flags.out / run_folder.HISTORY, position.epoch)
 
+    guarded = False
+
     def batches(**worker):
         return data.training_batches(
-            source, recipe, flags.seed, position.epoch, unreadable, position.step, **worker
+            *(source, recipe, flags.seed, position.epoch, unreadable, position.step, guarded),
+            **worker,
         )
 
     def validation(**worker):
@@ -119,15 +122,21 @@ def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
             epoch = distribute(strategy, batches, recipe.batch_size)
             if chief and position.epoch == position.step == 0:
                 scalars.write_samples(next(iter(batches()))[0])
-            trainer.fit(
-                epoch,
-                shuffle=False,  # the batches are
-                steps_per_epoch=steps - position.step,
-                initial_epoch=position.epoch,
-                epochs=position.epoch + 1,
-                callbacks=callbacks,
-                verbose=0,
-            )
+            try:
+                trainer.fit(
+                    epoch,
+                    shuffle=False,  # the batches are
+                    steps_per_epoch=steps - position.step,
+                    initial_epoch=position.epoch,
+                    epochs=position.epoch + 1,
+                    callbacks=callbacks,
+                    verbose=0,
+                )
+            except tf.errors.InvalidArgumentError:
+                if guarded:
+                    raise
+                guarded = True  # an image that looked whole: the step before was the last
+                continue
             row = {"epoch": position.epoch + 1, **read_scores(trainer)}
             row |= evaluate(strategy, trainer, validation, source, recipe)
             position.epoch, position.step = position.epoch + 1, 0

@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image, ImageEnhance, ImageOps
 
 from training import rand_augment
-from training.augmentation import make_batch_augmentation
+from training.augmentation import augment_image, make_batch_augmentation
 from training.recipe import load_recipe
 
 RECIPE = load_recipe("digits")
@@ -77,19 +77,25 @@ def test_of_mixup_and_cutmix_each_batch_takes_one():
     assert 8 < sum(mixed) < 32
 
 
-def test_erasing_erases_so_many_images():
+def test_erasing_puts_noise_into_a_rectangle_of_so_many_images():
     recipe = dataclasses.replace(PLAIN, erasing=0.25)
-    erased = 0
-    for seed in range(50):
-        images, labels = change(recipe, batch(), tf.constant([seed, 0]))
-        np.testing.assert_array_equal(labels, LABELS)
-        differs = (images != batch()).any(-1)
-        for image, where in zip(images, differs, strict=True):
-            if where.any():
-                erased += 1
-                assert (image[where] == (124, 116, 104)).all()
-                assert 0.005 < where.mean() < 0.4
-    assert 400 * 0.25 * 0.65 < erased < 400 * 0.25 * 1.35
+    image = tf.constant(batch()[0])
+    augment = tf.function(lambda seed: augment_image(image, seed, recipe))
+    shares, noise = [], []
+    for seed in range(400):
+        result = augment(tf.constant([seed, 0])).numpy()
+        assert 0 <= result.min() <= result.max() <= 255
+        where = (result != image).any(-1)
+        if where.any():
+            rows, columns = np.nonzero(where)
+            box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+            assert where[box].all()
+            shares.append(where.mean())
+            noise.append(result[box].reshape(-1, 3))
+    assert 70 < len(shares) < 130
+    assert 0.01 < min(shares) < 0.06
+    assert 0.28 < max(shares) < 0.37
+    np.testing.assert_allclose(np.concatenate(noise).mean(0), (123.7, 116.3, 103.5), atol=3)
 
 
 def photo():
@@ -114,15 +120,15 @@ def photo():
         (rand_augment.brightness, lambda image: ImageEnhance.Brightness(image).enhance(0.55), 1.01),
         (
             rand_augment.rotate,
-            lambda image: image.rotate(-15, Image.Resampling.BILINEAR, fillcolor=(116,) * 3),
-            4,
+            lambda image: image.rotate(-15, Image.Resampling.NEAREST, fillcolor=(116,) * 3),
+            0,
         ),
         (
             rand_augment.shear_x,
             lambda image: image.transform(
-                image.size, Image.Transform.AFFINE, (1, -0.15, 0, 0, 1, 0), fillcolor=(116,) * 3
+                image.size, Image.Transform.AFFINE, (1, -0.15, 3, 0, 1, 0), fillcolor=(116,) * 3
             ),
-            40,
+            0,
         ),
         (
             rand_augment.translate_y,
@@ -138,9 +144,9 @@ def test_operations_are_pillows(operation, expected, tolerance):
     image = photo()
     result = operation(tf.constant(image, tf.float32), tf.constant(0.5), tf.constant(-0.5)).numpy()
     reference = np.asarray(expected(Image.fromarray(image))).astype("float32")
-    inside = np.s_[2:-2, 2:-2]  # what comes in from outside blends differently at the border
-    difference = np.abs(result - reference)[inside]
-    assert np.quantile(difference, 0.98) <= tolerance
+    # Where the nearest pixel is a matter of rounding, another one may be taken.
+    difference = np.abs(result - reference)
+    assert np.quantile(difference, 0.96) <= tolerance
     assert np.abs(reference - image).mean() > 3  # it does something
 
 
@@ -165,18 +171,25 @@ def test_translate_and_shear_move_along_their_own_axis():
     rows, columns = np.indices((40, 56)).astype("float32")
     image = tf.constant(np.stack([rows, columns, rows], -1))
     shifted = rand_augment.translate_x(image, 0.0, tf.constant(0.5)).numpy()
-    np.testing.assert_allclose(shifted[:, :40, 1], columns[:, :40] + 56 * 0.45 / 2, atol=1e-3)
+    np.testing.assert_allclose(shifted[:, :40, 1], columns[:, :40] + round(56 * 0.45 / 2))
     sheared = rand_augment.shear_y(image, 0.0, tf.constant(0.5)).numpy()
-    np.testing.assert_allclose(sheared[:20, :40, 0], (rows + 0.15 * columns)[:20, :40], atol=1e-3)
+    middle = np.s_[5:35]
+    expected = (rows + 0.15 * (columns - 27.5))[middle]
+    np.testing.assert_allclose(sheared[middle][..., 0], expected, atol=0.501)
 
 
-def test_rand_augment_depends_on_the_seed_alone_and_keeps_the_range():
+def test_rand_augment_draws_every_operation_and_keeps_the_range():
     image = tf.constant(photo(), tf.float32)
-    augment = tf.function(lambda seed: rand_augment.rand_augment(image, seed, 9))
-    results = [augment(tf.constant([seed, 0])).numpy() for seed in range(60)]
-    for seed, result in enumerate(results):
-        np.testing.assert_array_equal(augment(tf.constant([seed, 0])), result)
+    augment = tf.function(lambda draws: rand_augment.rand_augment(image, draws, 9))
+    rng = np.random.default_rng(0)
+    unchanged = 0
+    for _ in range(60):
+        draws = rng.uniform(size=rand_augment.DRAWS).astype("float32")
+        result = augment(draws).numpy()
         assert -1e-3 <= result.min() <= result.max() <= 255.001
-    unchanged = sum((result == photo()).all() for result in results)
+        unchanged += (result == photo()).all()
     assert 5 <= unchanged <= 26  # a quarter, and what does nothing to this image
-    assert len({result.tobytes() for result in results}) > 30
+    for index, operation in enumerate(rand_augment.OPERATIONS):  # one alone, at its mean level
+        draws = np.array([0, (index + 0.5) / 15, 0.7, 0.5, 0.9, 0, 0, 0], "float32")
+        expected = operation(image, tf.constant(0.9), tf.constant(0.9)).numpy()
+        np.testing.assert_allclose(augment(draws), expected, atol=1e-3)
