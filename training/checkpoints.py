@@ -53,8 +53,8 @@ def save(folder, trainer, position, steps_per_epoch, keep):
     folder.mkdir(exist_ok=True)
     with replacing(folder / f"step-{step:08d}.npz") as path:
         np.savez(path, **arrays)
-    for old in list_checkpoints(folder)[:-keep]:
-        old.unlink()
+    for old in [*list_checkpoints(folder)[:-keep], *folder.glob(".step-*")]:
+        old.unlink()  # the latter are what a killed run left half-written
 
 
 def restore(path, strategy, trainer):

@@ -1,7 +1,6 @@
 """Scores a trained network on any split: `python training/evaluate.py RUN`."""
 
 import dataclasses
-import json
 import pathlib
 import sys
 
@@ -75,8 +74,8 @@ def evaluate(flags):
     labels = (flags.run / "labels.txt").read_text().splitlines()
     if labels != source.labels:
         raise SettingError(
-            f"argument --dataset: the run has the classes {_some(labels)}, and {dataset} has "
-            f"{_some(source.labels)}"
+            f"argument --dataset: the run has {len(labels)} classes, {labels[0]} to {labels[-1]}; "
+            f"{dataset} has {len(source.labels)}, {source.labels[0]} to {source.labels[-1]}"
         )
     unreadable = Unreadable(flags.max_unreadable)
     scores = {"run": str(flags.run), "dataset": dataset, "split": flags.split}
@@ -106,10 +105,6 @@ def print_table(scores, rows):
         accuracies = (scores[name]["classes"][label]["accuracy"] for name in found)
         table.add_row(label, str(classes[label]["images"]), *(f"{a:.4f}" for a in accuracies))
     rich.console.Console().print(table)
-
-
-def _some(labels):
-    return json.dumps(labels if len(labels) < 10 else [*labels[:9], f"… ({len(labels)})"])
 
 
 if __name__ == "__main__":

@@ -85,7 +85,7 @@ def test_erasing_puts_noise_into_a_rectangle_of_so_many_images():
     for seed in range(400):
         result = augment(tf.constant([seed, 0])).numpy()
         assert 0 <= result.min() <= result.max() <= 255
-        where = (result != image).any(-1)
+        where = (result != image.numpy()).any(-1)
         if where.any():
             rows, columns = np.nonzero(where)
             box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]

@@ -74,6 +74,19 @@ def test_formats(encode, recipe):
     assert result.shape == (recipe.image_size, recipe.image_size, 3)
 
 
+@pytest.mark.parametrize("encode", [tf.io.encode_png, tf.io.encode_jpeg])
+def test_without_guard_the_same_and_errors(encode):
+    encoded = encode(ramps(60, 70)).numpy()
+    for content in (encoded, encoded[:-20], b"text"):
+        seed = tf.constant([5, 6])
+        guarded = training_image(tf.constant(content), seed, RECIPE)
+        unguarded = training_image(tf.constant(content), seed, RECIPE, guarded=False)
+        np.testing.assert_array_equal(unguarded[0], guarded[0])
+        assert unguarded[1] == guarded[1]
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        training_image(tf.constant(b"\xff\xd8\xff\xd9"), tf.constant([5, 6]), RECIPE, guarded=False)
+
+
 JPEG = tf.io.encode_jpeg(ramps(200, 200)).numpy()
 
 

@@ -77,6 +77,7 @@ def finish(workers):
     return [output for output, _ in outputs]
 
 
+@pytest.mark.slow
 def test_two_workers_end_with_the_same_weights_also_after_one_was_killed(data_dir, tmp_path):
     out = tmp_path / "run"
     flags = ("--epochs", 2, "--seed", 3, "--data-dir", data_dir, "--out", out)

@@ -11,6 +11,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tests.training.conftest import ROOT
 from training.checkpoints import list_checkpoints
@@ -185,3 +186,19 @@ def test_five_kills_at_random_moments(strategy, data_dir, tmp_path):
         print(strategy, stop, [path.stem for path in checkpoints(broken)])
     finish(*flags, "--out", broken, "--resume")
     assert_same_run(whole, broken)
+    assert len(list((broken / "checkpoints").iterdir())) == 3  # and nothing half-written
+
+
+@pytest.mark.slow
+def test_a_jpeg_that_looks_whole_does_not_end_the_run(tmp_path):
+    """It begins and ends well, is decoded without guard, and fails: the epoch goes on guarded."""
+    for label in ("a", "b"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for index in range(40):
+            pixels = np.random.default_rng(index).integers(0, 256, (40, 40, 3), "uint8")
+            Image.fromarray(pixels).save(tmp_path / "images" / label / f"{index}.jpg")
+    bad = tmp_path / "images" / "a" / "7.jpg"
+    bad.write_bytes(b"\xff\xd8\xff\xd9")
+    dataset = ("--recipe", "folder", "--dataset", f"folder:{tmp_path / 'images'}")
+    finish(*dataset, "--epochs", 2, "--image-size", 32, "--out", tmp_path / "run")
+    assert (tmp_path / "run" / "unreadable.txt").read_text() == f"{bad}\n"
