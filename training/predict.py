@@ -20,7 +20,7 @@ def main(argv=None):
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=image_file, help="any format")
     flags = parser.parse_args(argv)
 
-    quiet_tensorflow()
+    quiet_tensorflow()  # which takes seconds to import; wrong flags do not wait
     import numpy as np
 
     from training.images import evaluation_image

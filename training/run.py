@@ -91,22 +91,12 @@ def make_trainer(strategy, recipe, classes, steps_per_epoch, weights=None):
 def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
     """Trains from `position` to the end, and moves it there."""
     steps = data.steps_per_epoch(source, recipe)
+    guarded = False
 
     def save():
         if chief:
             folder = flags.out / run_folder.CHECKPOINTS
             checkpoints.save(folder, trainer, position, steps, flags.keep_checkpoints)
-
-    rate = make_schedule(recipe, steps)
-    survival = Survival(position, save, flags.checkpoint_every, steps, rate, unreadable)
-    progress = sight.Progress(recipe.batch_size, recipe.epochs, steps, survival)
-    callbacks = [survival]
-    if chief:
-        scalars = sight.Scalars(flags.out / run_folder.TENSORBOARD, survival, progress)
-        callbacks += [progress, scalars]
-        history = sight.read_history(flags.out / run_folder.HISTORY, position.epoch)
-
-    guarded = False
 
     def batches(**worker):
         return data.training_batches(
@@ -114,17 +104,17 @@ def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
             **worker,
         )
 
-    def validation(**worker):
-        return data.evaluation_batches(source, "validation", recipe, unreadable, **worker)
-
-    with progress if chief else contextlib.nullcontext():
+    rate = make_schedule(recipe, steps)
+    survival = Survival(position, save, flags.checkpoint_every, steps, rate, unreadable)
+    show = sight.Sight(flags.out, recipe, steps, survival) if chief else contextlib.nullcontext()
+    with show:
+        if chief and survival.step == 0:
+            show.write_samples(next(iter(batches()))[0])
+        callbacks = [survival, *show.callbacks] if chief else [survival]
         while position.epoch < recipe.epochs:
-            epoch = distribute(strategy, batches, recipe.batch_size)
-            if chief and position.epoch == position.step == 0:
-                scalars.write_samples(next(iter(batches()))[0])
             try:
                 trainer.fit(
-                    epoch,
+                    distribute(strategy, batches, recipe.batch_size),
                     shuffle=False,  # the batches are
                     steps_per_epoch=steps - position.step,
                     initial_epoch=position.epoch,
@@ -135,30 +125,27 @@ def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
             except tf.errors.InvalidArgumentError:
                 if guarded:
                     raise
-                guarded = True  # an image that looked whole: the step before was the last
+                guarded = True  # an image that looked whole: go on after the last step
                 continue
-            row = {"epoch": position.epoch + 1, **read_scores(trainer)}
-            row |= evaluate(strategy, trainer, validation, source, recipe)
+            scores = read_scores(trainer)
+            scores |= evaluate(strategy, trainer, source, recipe, unreadable)
             position.epoch, position.step = position.epoch + 1, 0
             if chief:
-                row["images_per_second"] = round(progress.speed, 1)
-                row["seconds"] = round(position.seconds, 1)
-                history.append(row)
-                sight.write_history(flags.out / run_folder.HISTORY, history)
-                scalars.write({f"epoch/{name}": row[name] for name in row}, survival.step)
-                progress.say(sight.describe(row, recipe.epochs))
+                show.end_epoch(scores)
             unreadable.check()
             save()
             survival.check_terminated()
 
 
-def evaluate(strategy, trainer, make_batches, source, recipe):
+def evaluate(strategy, trainer, source, recipe, unreadable):
     """Scores on the validation images, of the weights and of their averages."""
     steps = data.evaluation_steps(source, "validation", recipe.batch_size)
 
+    def batches(**worker):
+        return data.evaluation_batches(source, "validation", recipe, unreadable, **worker)
+
     def score(prefix):
-        batches = distribute(strategy, make_batches, recipe.batch_size)
-        trainer.evaluate(batches, steps=steps, verbose=0)
+        trainer.evaluate(distribute(strategy, batches, recipe.batch_size), steps=steps, verbose=0)
         return {f"{prefix}{name}": value for name, value in read_scores(trainer).items()}
 
     scores = score("val_")

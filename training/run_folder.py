@@ -18,14 +18,13 @@ from training import evaluation, pictures
 from training.files import replacing, write_json
 from training.model import load_network
 from training.recipe import CONFIG
+from training.sight import HISTORY, TENSORBOARD
 
 CHECKPOINTS = "checkpoints"
 EMA_MODEL = "model_ema.keras"
-HISTORY = "history.csv"
 LABELS = "labels.txt"
 METRICS = "metrics.json"
 MODEL = "model.keras"
-TENSORBOARD = "tensorboard"
 UNREADABLE = "unreadable.txt"
 
 PACKAGES = ("pale_tf", "tensorflow", "keras", "keras-cv", "tensorflow-datasets", "numpy")

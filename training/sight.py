@@ -11,9 +11,53 @@ import tensorflow as tf
 
 from training.files import replacing
 
+HISTORY = "history.csv"
+TENSORBOARD = "tensorboard"
+
 SCALARS_EVERY = 20  # steps
 LINE_EVERY = 60.0  # seconds, where the output is no terminal
 SAMPLES = 16
+
+
+class Sight:
+    """Everything that a run shows, in one place. A context manager: it holds the progress bar.
+
+    Args:
+        folder: The run's folder.
+        recipe: Its `Recipe`.
+        steps_per_epoch: Steps in an epoch.
+        survival: The run's `Survival`, which knows where it is.
+
+    Attributes:
+        callbacks: For Keras' `fit`.
+    """
+
+    def __init__(self, folder, recipe, steps_per_epoch, survival):
+        self._survival = survival
+        self._history = folder / HISTORY
+        self._rows = read_history(self._history, survival.position.epoch)
+        self._progress = Progress(recipe.batch_size, recipe.epochs, steps_per_epoch, survival)
+        self._scalars = Scalars(folder / TENSORBOARD, survival, self._progress)
+        self.callbacks = [self._progress, self._scalars]
+        self.write_samples = self._scalars.write_samples
+
+    def __enter__(self):
+        self._progress.start()
+        return self
+
+    def __exit__(self, *error):
+        self._progress.stop()
+
+    def end_epoch(self, scores):
+        """Writes and prints a dict of the scores of an epoch that just ended."""
+        position = self._survival.position
+        row = {"epoch": position.epoch, **scores}
+        row["images_per_second"] = round(self._progress.speed, 1)
+        row["seconds"] = round(position.seconds, 1)
+        self._rows.append(row)
+        write_history(self._history, self._rows)
+        self._scalars.write({f"epoch/{name}": row[name] for name in row}, self._survival.step)
+        self._progress.say(describe(row, self._progress.epochs))
 
 
 class Progress(keras.callbacks.Callback):
@@ -33,7 +77,7 @@ class Progress(keras.callbacks.Callback):
         self.steps_per_epoch = steps_per_epoch
         self.survival = survival
         self.speed = 0.0  # images/s, the last epoch's or this one's so far
-        self._seconds_per_step = None
+        self._origin = None  # time and number of the first step of this process
         self._said = time.monotonic()
         self._bar = rich.progress.Progress(
             "{task.description}",
@@ -44,26 +88,20 @@ class Progress(keras.callbacks.Callback):
         )
         total = epochs * steps_per_epoch
         self._task = self._bar.add_task("", total=total, completed=survival.step, speed="")
-
-    def __enter__(self):
-        self._bar.start()
-        return self
-
-    def __exit__(self, *error):
-        self._bar.stop()
+        self.start, self.stop = self._bar.start, self._bar.stop
 
     def on_epoch_begin(self, epoch, logs=None):
         self._begin = None  # the first step of a process is compiled, and says nothing of speed
         self._epoch = f"epoch {epoch + 1}/{self.epochs}"
 
     def on_train_batch_end(self, batch, logs=None):
-        now = time.monotonic()
+        now, step = time.monotonic(), self.survival.step
+        self._origin = self._origin or (now, step)
         if self._begin is None:
-            self._begin, self._first = now, batch
+            self._begin = now, batch
         else:
-            self._seconds_per_step = (now - self._begin) / (batch - self._first)
-            self.speed = self.batch_size / self._seconds_per_step
-        step = self.survival.step
+            begin, first = self._begin
+            self.speed = self.batch_size * (batch - first) / (now - begin)
         self._bar.update(
             self._task, completed=step, description=self._epoch, speed=f"{self.speed:.0f} images/s"
         )
@@ -73,12 +111,13 @@ class Progress(keras.callbacks.Callback):
 
     def say(self, line):
         """Prints a line that ends in speed and time left."""
-        left = self.epochs * self.steps_per_epoch - self.survival.step
-        pace = f"{self.speed:.0f} images/s"
-        if self._seconds_per_step is not None:
-            seconds = datetime.timedelta(seconds=round(left * self._seconds_per_step))
-            pace += f"  {seconds} left"
         self._said = time.monotonic()
+        pace = f"{self.speed:.0f} images/s"
+        begin, first = self._origin or (self._said, self.survival.step)
+        if self.survival.step > first:  # evaluation included
+            seconds_per_step = (self._said - begin) / (self.survival.step - first)
+            left = self.epochs * self.steps_per_epoch - self.survival.step
+            pace += f"  {datetime.timedelta(seconds=round(left * seconds_per_step))} left"
         self._bar.console.print(f"{line}  {pace}", highlight=False, soft_wrap=True)
         sys.stdout.flush()
 
