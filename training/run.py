@@ -104,6 +104,11 @@ def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
             **worker,
         )
 
+    def validation_batches(**worker):
+        return data.evaluation_batches(source, "validation", recipe, unreadable, **worker)
+
+    validation = distribute(strategy, validation_batches, recipe.batch_size)
+    validation_steps = data.evaluation_steps(source, "validation", recipe.batch_size)
     rate = make_schedule(recipe, steps)
     survival = Survival(position, save, flags.checkpoint_every, steps, rate, unreadable)
     show = sight.Sight(flags.out, recipe, steps, survival) if chief else contextlib.nullcontext()
@@ -128,7 +133,7 @@ def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
                 guarded = True  # an image that looked whole: go on after the last step
                 continue
             scores = read_scores(trainer)
-            scores |= evaluate(strategy, trainer, source, recipe, unreadable)
+            scores |= evaluate(trainer, validation, validation_steps)
             position.epoch, position.step = position.epoch + 1, 0
             if chief:
                 show.end_epoch(scores)
@@ -137,15 +142,11 @@ def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
             survival.check_terminated()
 
 
-def evaluate(strategy, trainer, source, recipe, unreadable):
+def evaluate(trainer, batches, steps):
     """Scores on the validation images, of the weights and of their averages."""
-    steps = data.evaluation_steps(source, "validation", recipe.batch_size)
-
-    def batches(**worker):
-        return data.evaluation_batches(source, "validation", recipe, unreadable, **worker)
 
     def score(prefix):
-        trainer.evaluate(distribute(strategy, batches, recipe.batch_size), steps=steps, verbose=0)
+        trainer.evaluate(batches, steps=steps, verbose=0)
         return {f"{prefix}{name}": value for name, value in read_scores(trainer).items()}
 
     scores = score("val_")

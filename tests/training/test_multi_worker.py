@@ -78,7 +78,9 @@ def finish(workers):
 
 
 @pytest.mark.slow
-def test_two_workers_end_with_the_same_weights_also_after_one_was_killed(data_dir, tmp_path):
+def test_two_workers_end_with_the_same_weights_also_after_one_was_killed(
+    make_run, data_dir, tmp_path
+):
     out = tmp_path / "run"
     flags = ("--epochs", 2, "--seed", 3, "--data-dir", data_dir, "--out", out)
     flags = (*flags, "--checkpoint-every", 5)
@@ -103,8 +105,11 @@ def test_two_workers_end_with_the_same_weights_also_after_one_was_killed(data_di
             np.testing.assert_array_equal(one[name], two[name])
     state = last_state(out)
     assert (state["epoch"], state["step"]) == (2, 0)
-    metrics = json.loads((out / "metrics.json").read_text())
-    assert metrics["test_accuracy"] > 0.6  # one worker: 0.88 after these two epochs
+    accuracies = [
+        json.loads((folder / "metrics.json").read_text())["test_accuracy"]
+        for folder in (out, make_run(1)[0])
+    ]
+    assert abs(accuracies[0] - accuracies[1]) < 0.05  # 18 of 360 images
     assert json.loads((out / "config.json").read_text())["replicas"] == 2
 
 
