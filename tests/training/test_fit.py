@@ -16,13 +16,16 @@ from training import fit, sources
 from training.images import evaluation_image
 
 
+REPLICAS = [1, pytest.param(2, marks=pytest.mark.slow)]
+
+
 @pytest.fixture(scope="module")
 def run(make_run):
     """A run on one replica: its folder, and the finished process."""
     return make_run(1)
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("replicas", REPLICAS)
 def test_writes_the_folder_it_promises(make_run, replicas):
     folder, _ = make_run(replicas)
     files = {path.name for path in folder.iterdir()}
@@ -64,7 +67,7 @@ def test_prints_where_things_are_and_a_next_command_that_works(run):
     assert all(line in printed[-1] for line in lines[::6])
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("replicas", REPLICAS)
 def test_metrics_are_those_of_the_saved_networks(make_run, data_dir, replicas):
     folder, _ = make_run(replicas)
     source = sources.open_source("digits", data_dir)
