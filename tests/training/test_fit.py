@@ -15,7 +15,6 @@ from tests.training.conftest import ROOT
 from training import fit, sources
 from training.images import evaluation_image
 
-
 REPLICAS = [1, pytest.param(2, marks=pytest.mark.slow)]
 
 
