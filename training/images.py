@@ -114,9 +114,11 @@ def _decode_or_blank(encoded, window=None):
 
 
 def _looks_whole(encoded):
-    jpeg = tf.strings.substr(encoded, -len(END_OF_JPEG), len(END_OF_JPEG)) == END_OF_JPEG
-    png = tf.strings.substr(encoded, -len(END_OF_PNG), len(END_OF_PNG)) == END_OF_PNG
-    return jpeg | png
+    def ends_in(mark):
+        length = tf.minimum(len(mark), tf.strings.length(encoded))
+        return tf.strings.substr(encoded, -length, length) == mark
+
+    return ends_in(END_OF_JPEG) | ends_in(END_OF_PNG)
 
 
 def _decode(encoded, window):
