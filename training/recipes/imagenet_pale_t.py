@@ -1,6 +1,6 @@
 """Pale-T on ImageNet-1k at 224×224. Not run here: nobody has measured what it reaches.
 
-python training/fit.py --recipe imagenet_pale_t --strategy mirrored --precision mixed_bfloat16 \
+python training/fit.py --recipe imagenet_pale_t --strategy mirrored --precision mixed_bfloat16 \\
     --data-dir DIR --out RUN --resume
 
 The paper's: 300 epochs at 224². All else is CSWin's recipe (Dong et al. 2022), the closest
