@@ -14,7 +14,7 @@ def training_image(encoded, seed, recipe, guarded=True):
 
     Args:
         encoded: Scalar string: JPEG, PNG, GIF or BMP.
-        seed: Integer tensor `[2]`, of which the second is even: the next odd one is used as well.
+        seed: Integer tensor `[2]`. The one that follows it is used as well.
         recipe: A `Recipe`; `image_size`, `crop_area` and `flip` matter here.
         guarded: Whether no image at all can raise an error. Otherwise one may that begins and ends
             as a JPEG or PNG does, and that is a third faster.
