@@ -12,8 +12,8 @@ import zipfile
 import numpy as np
 import tensorflow as tf
 
-from training.errors import SettingError
-from training.files import replacing
+from common.errors import SettingError
+from common.files import replacing
 from training.strategies import separate_random_states
 
 NAME = re.compile(r"step-(\d+)\.npz")

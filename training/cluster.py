@@ -3,7 +3,7 @@
 import json
 import os
 
-from training.errors import SettingError
+from common.errors import SettingError
 
 
 def read_cluster():

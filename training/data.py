@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from common.errors import SettingError
 from training.augmentation import augment_image, make_batch_augmentation
-from training.errors import SettingError
 from training.images import evaluation_image_of, training_image
 from training.seeds import following
 

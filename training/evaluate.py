@@ -7,12 +7,13 @@ import sys
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from training.cli import Parser, natural_int, positive_int, quiet_tensorflow, run_folder
-from training.errors import SettingError, TrainingError
+from common.cli import Parser, natural_int, positive_int, quiet_tensorflow, run_folder
+from common.errors import ProgramError, SettingError
+from common.names import EMA_MODEL, LABELS, MODEL
 from training.recipe import read_config
 
 SPLITS = ("train", "validation", "test")
-NETWORKS = {"raw": "model.keras", "ema": "model_ema.keras"}
+NETWORKS = {"raw": MODEL, "ema": EMA_MODEL}
 
 
 def main(argv=None):
@@ -21,14 +22,14 @@ def main(argv=None):
     quiet_tensorflow()
     try:
         scores = evaluate(flags)
-    except TrainingError as error:
+    except ProgramError as error:
         parser.stop(error)
-    from training.files import write_json
+    from common.files import write_json
 
     path = flags.json or flags.run / f"evaluation-{flags.split}.json"
     try:
         write_json(path, scores)
-    except TrainingError as error:
+    except ProgramError as error:
         parser.stop(error)
     print_table(scores, flags.classes)
     print(f"written to {path}")
@@ -64,14 +65,14 @@ def evaluate(flags):
     recipe, _ = read_config(flags.run)
     if flags.batch_size is not None:
         recipe = dataclasses.replace(recipe, batch_size=flags.batch_size)
+    from common.networks import load_network
     from training.evaluation import predict_split, summarise
-    from training.model import load_network
     from training.sources import open_source
     from training.unreadable import Unreadable
 
     dataset = flags.dataset or recipe.dataset
     source = open_source(dataset, flags.data_dir)
-    labels = (flags.run / "labels.txt").read_text().splitlines()
+    labels = (flags.run / LABELS).read_text().splitlines()
     if labels != source.labels:
         raise SettingError(
             f"argument --dataset: the run has {len(labels)} classes, {labels[0]} to {labels[-1]}; "

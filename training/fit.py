@@ -9,7 +9,7 @@ import time
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from training.cli import (
+from common.cli import (
     Parser,
     existing_weights,
     make_folder,
@@ -18,9 +18,10 @@ from training.cli import (
     quiet_tensorflow,
     seed,
 )
+from common.errors import ProgramError, SettingError, WriteError
+from common.names import CONFIG
 from training.cluster import read_cluster
-from training.errors import SettingError, TrainingError, WriteError
-from training.recipe import CONFIG, MODELS, Recipe, load_recipe, read_config, recipe_names
+from training.recipe import MODELS, Recipe, load_recipe, read_config, recipe_names
 
 DEFAULT_RECIPE = "digits"
 
@@ -36,7 +37,7 @@ def main(argv=None):
         from training.run import train  # TensorFlow takes seconds to import; errors do not wait
 
         train(recipe, flags)
-    except TrainingError as error:
+    except ProgramError as error:
         if is_new and flags.out is not None:
             with contextlib.suppress(OSError):  # it holds something after all
                 flags.out.rmdir()

@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from common.images import evaluation_image
 from training.seeds import following
 
 ASPECT_RATIOS = (3 / 4, 4 / 3)  # of random crops, as in Inception and in every recipe since
@@ -59,26 +60,6 @@ def evaluation_image_of(encoded, recipe):
     """
     image, readable = _decode_or_blank(encoded)
     return evaluation_image(image, recipe.image_size, recipe.crop_fraction), readable
-
-
-def evaluation_image(image, size, crop_fraction=1.0):
-    """Scales the short side of an image to `size / crop_fraction` and crops the centre.
-
-    Args:
-        image: `[H, W, 1]` or `[H, W, 3]`, any real dtype, values in 0..255.
-        size: Height and width of the result, in pixels.
-        crop_fraction: Part of the short side that the crop keeps.
-
-    Returns:
-        float32 `[size, size, 3]`.
-    """
-    height, width = tf.shape(image)[0], tf.shape(image)[1]
-    short = round(size / crop_fraction)
-    scale = short / tf.minimum(height, width)
-    scaled = tf.cast(tf.round(tf.cast((height, width), scale.dtype) * scale), tf.int32)
-    image = tf.image.resize(image, tf.maximum(scaled, short), antialias=True)
-    image = tf.image.resize_with_crop_or_pad(image, size, size)
-    return tf.broadcast_to(image, (size, size, 3))
 
 
 def _random_window(shape, seed, smallest_area):

@@ -1,10 +1,8 @@
 """The network of a recipe."""
 
-import keras
-
+from common.errors import SettingError
 from pale_tf.models import BUILDERS
 from pale_tf.weights import load_weights
-from training.errors import SettingError
 
 
 def make_network(recipe, classes, weights=None):
@@ -33,16 +31,3 @@ def make_network(recipe, classes, weights=None):
         return network, load_weights(network, weights)
     except ValueError as error:
         raise SettingError(" ".join(str(error).split())) from error
-
-
-def load_network(path):
-    """Loads a `.keras` file of a run, for inference.
-
-    Raises:
-        SettingError: If that is not possible.
-    """
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except (ValueError, KeyError, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise SettingError(f"cannot load {path}: {reason}") from error

@@ -7,9 +7,8 @@ import sys
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from training.cli import Parser, quiet_tensorflow, run_folder
-from training.errors import SettingError
-from training.recipe import read_config
+from common.cli import Parser, quiet_tensorflow, run_folder
+from common.errors import SettingError
 
 TOP = 5
 
@@ -23,25 +22,18 @@ def main(argv=None):
     quiet_tensorflow()  # which takes seconds to import; wrong flags do not wait
     import numpy as np
 
-    from training.images import evaluation_image
-    from training.model import load_network
+    from common.images import evaluation_image
+    from common.networks import load_trained
 
-    labels = (flags.run / "labels.txt").read_text().splitlines()
     try:
-        model = load_network(flags.run / "model.keras")
-        crop_fraction = read_config(flags.run)[0].crop_fraction
+        network, labels, crop_fraction, _ = load_trained(flags.run)
     except SettingError as error:
         parser.error(f"argument RUN: {error}")
-    if len(labels) != model.output_shape[-1]:
-        parser.error(
-            f"argument RUN: {flags.run} has {len(labels)} labels for a network of "
-            f"{model.output_shape[-1]} classes"
-        )
-    size = model.input_shape[1]
+    size = network.input_shape[1]
     batch = np.stack(
         [evaluation_image(np.asarray(image), size, crop_fraction) for _, image in flags.images]
     )
-    for (path, _), scores in zip(flags.images, model.predict_on_batch(batch), strict=True):
+    for (path, _), scores in zip(flags.images, network.predict_on_batch(batch), strict=True):
         print(path)
         for index in np.argsort(-scores, kind="stable")[:TOP]:
             print(f"  {scores[index]:7.2%}  {labels[index]}")

@@ -5,9 +5,8 @@ import importlib
 import json
 import pathlib
 
-from training.errors import SettingError
-
-CONFIG = "config.json"  # of a run
+from common.errors import SettingError
+from common.names import CONFIG
 
 # The names of `pale_tf`'s networks, here so that flags are checked before Keras is imported.
 MODELS = ("pale_n", "pale_t", "pale_s", "pale_b")

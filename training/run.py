@@ -34,7 +34,7 @@ def train(recipe, flags):
 
     Raises:
         SettingError: Before anything is written, if the data or the machine rule a setting out.
-        TrainingError: If the run has to end early.
+        ProgramError: If the run has to end early.
     """
     tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(recipe.precision)

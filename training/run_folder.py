@@ -14,17 +14,13 @@ import sys
 import keras
 import numpy as np
 
+from common.files import replacing, write_json
+from common.names import CONFIG, EMA_MODEL, LABELS, METRICS, MODEL
+from common.networks import load_network
 from training import evaluation, pictures
-from training.files import replacing, write_json
-from training.model import load_network
-from training.recipe import CONFIG
 from training.sight import HISTORY, TENSORBOARD
 
 CHECKPOINTS = "checkpoints"
-EMA_MODEL = "model_ema.keras"
-LABELS = "labels.txt"
-METRICS = "metrics.json"
-MODEL = "model.keras"
 UNREADABLE = "unreadable.txt"
 
 PACKAGES = ("pale_tf", "tensorflow", "keras", "keras-cv", "tensorflow-datasets", "numpy")

@@ -9,7 +9,7 @@ import keras
 import rich.progress
 import tensorflow as tf
 
-from training.files import replacing
+from common.files import replacing
 
 HISTORY = "history.csv"
 TENSORBOARD = "tensorboard"

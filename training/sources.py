@@ -13,7 +13,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 import training.datasets.digits  # noqa: F401 - registers the builder
-from training.errors import SettingError
+from common.errors import SettingError
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = 10  # one in so many images is validated on, and one tested on, where nobody split them

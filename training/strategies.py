@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
+from common.errors import SettingError
 from pale_tf import PSAttention
 from training.cluster import read_cluster
-from training.errors import SettingError
 from training.multi_worker import adapt_keras
 
 # A large odd number, so that the seeds of neighbouring replicas have little in common.

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from sklearn.datasets import load_digits
 
+from common.errors import SettingError
 from training import data, sources
-from training.errors import SettingError
 from training.recipe import load_recipe
 from training.unreadable import Unreadable
 

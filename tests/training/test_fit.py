@@ -11,9 +11,9 @@ import tensorflow as tf
 from PIL import Image
 
 import pale_tf  # noqa: F401 - registers the layers
+from common.images import evaluation_image
 from tests.training.conftest import ROOT
 from training import fit, sources
-from training.images import evaluation_image
 
 REPLICAS = [1, pytest.param(2, marks=pytest.mark.slow)]
 

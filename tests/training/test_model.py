@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from common.errors import SettingError
 from pale_tf.configs import VARIANTS
 from pale_tf.models import BUILDERS
-from training.errors import SettingError
 from training.model import make_network
 from training.optimizer import exclude_from_decay, make_optimizer
 from training.recipe import MODELS, load_recipe, recipe_names

@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common.errors import SettingError
 from tests.training.conftest import ROOT
 from tests.training.test_survival import last_state
 from training.checkpoints import list_checkpoints
 from training.cluster import read_cluster
-from training.errors import SettingError
 from training.multi_worker import adapt_keras
 
 # fit.py, which then writes what this worker's weights are.

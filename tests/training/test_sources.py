@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from common.errors import SettingError
 from training import data, sources
-from training.errors import SettingError, UnreadableImagesError
+from training.errors import UnreadableImagesError
 from training.recipe import load_recipe
 from training.unreadable import Unreadable
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 import tensorflow as tf
 
-from training.errors import SettingError
+from common.errors import SettingError
 from training.recipe import load_recipe
 from training.strategies import check_batch, make_strategy
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 
-from training.errors import WriteError
+from common.errors import WriteError
 
 
 @contextlib.contextmanager

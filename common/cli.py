@@ -6,6 +6,8 @@ import os
 import pathlib
 import sys
 
+from common.names import LABELS, MODEL
+
 
 class Parser(argparse.ArgumentParser):
     """argparse's parser; an error prints one line that names the argument, and no usage."""
@@ -17,7 +19,7 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, self._line(message))
 
     def stop(self, error, at_once=False):
-        """Ends the program with a `TrainingError`'s text and exit code.
+        """Ends the program with a `ProgramError`'s text and exit code.
 
         `at_once` leaves out Python's clean-up, in which TensorFlow may wait for lost workers.
         """
@@ -57,7 +59,7 @@ def _bounded_int(text, low, high=None):
 def run_folder(text):
     """argparse type: a folder with a trained network and its labels."""
     folder = pathlib.Path(text)
-    for name in ("model.keras", "labels.txt"):
+    for name in (MODEL, LABELS):
         if not (folder / name).is_file():
             raise argparse.ArgumentTypeError(f"there is no {name} in {text}")
     return folder
@@ -66,7 +68,7 @@ def run_folder(text):
 def existing_weights(text):
     """argparse type: a run's folder, which stands for its `model.keras`, or a weights file."""
     path = pathlib.Path(text)
-    path = path / "model.keras" if path.is_dir() else path
+    path = path / MODEL if path.is_dir() else path
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"there is no {path}")
     return path

@@ -2,8 +2,8 @@
 
 import pytest
 
-from training.errors import WriteError
-from training.files import replacing
+from common.errors import WriteError
+from common.files import replacing
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):

@@ -1,0 +1,1 @@
+"""What training and export share: command lines, errors, whole files, trained networks."""

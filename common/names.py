@@ -1,0 +1,7 @@
+"""Names of those files of a run that more than one program knows."""
+
+CONFIG = "config.json"
+EMA_MODEL = "model_ema.keras"
+LABELS = "labels.txt"
+METRICS = "metrics.json"
+MODEL = "model.keras"
