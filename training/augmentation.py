@@ -20,6 +20,7 @@ ERASED_ASPECT = (0.3, 1 / 0.3)
 # ImageNet's pixels: erased rectangles become noise of this mean and deviation.
 MEAN = (123.7, 116.3, 103.5)
 DEVIATION = (58.4, 57.1, 57.4)
+PARTS = 64  # of a batch, one after the other: see `_with_reverse`
 
 
 def augment_image(image, seed, recipe):
@@ -115,7 +116,8 @@ def mixup(images, labels, seed, alpha):
         Images and labels of the same shapes.
     """
     share = _beta(seed, alpha)
-    return _blend(images, share), _blend(labels, share)
+    blend = _blend(share)
+    return _with_reverse(blend, images), blend(labels, tf.reverse(labels, [0]))
 
 
 def cutmix(images, labels, seed, alpha):
@@ -137,9 +139,12 @@ def cutmix(images, labels, seed, alpha):
     centre = tf.random.stateless_uniform((2,), following(seed, 1)) * size
     begin = tf.cast(tf.maximum(tf.round(centre - extent / 2), 0.0), tf.int32)
     end = tf.cast(tf.minimum(tf.round(centre + extent / 2), size), tf.int32)
-    pasted = tf.reverse(images, [0])[:, begin[0] : end[0], begin[1] : end[1]]
+
+    def paste(images, others):
+        return _paste(images, others[:, begin[0] : end[0], begin[1] : end[1]], begin)
+
     share = 1.0 - tf.cast(tf.reduce_prod(end - begin), tf.float32) / tf.reduce_prod(size)
-    return _paste(images, pasted, begin), _blend(labels, share)
+    return _with_reverse(paste, images), _blend(share)(labels, tf.reverse(labels, [0]))
 
 
 class Draws:
@@ -180,8 +185,24 @@ def _beta(seed, alpha):
     return tf.math.divide_no_nan(one, one + other)
 
 
-def _blend(batch, share):
-    return share * batch + (1.0 - share) * tf.reverse(batch, [0])
+def _blend(share):
+    return lambda batch, other: share * batch + (1.0 - share) * other
+
+
+def _with_reverse(function, batch):
+    """`function(batch, the batch in reverse order)`, a few images at a time.
+
+    Tensors of more than 32 MB come fresh from the system whenever they are made, which takes longer
+    than to fill them.
+    """
+    size = batch.shape[0]
+    step = -(-size // PARTS)
+    parts = []
+    for begin in range(0, size, step):
+        end = min(begin + step, size)
+        others = tf.reverse(batch[size - end : size - begin], [0])
+        parts.append(function(batch[begin:end], others))
+    return tf.concat(parts, axis=0)
 
 
 def _paste(images, patch, begin):
