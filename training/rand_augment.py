@@ -1,6 +1,6 @@
 """RandAugment (Cubuk et al. 2020) in plain TensorFlow operations on one image.
 
-The libraries have it, but Keras' reaches 2% and keras-cv's 23% of the images/s that decoding and
+The libraries have it, but Keras' reaches 3% and keras-cv's 27% of the images/s that decoding and
 cropping give (`python benchmarks/input_pipeline.py` measures them again), and what they draw cannot
 be drawn again in the middle of an epoch, which resuming needs.
 
