@@ -5,6 +5,7 @@ import typing
 
 import keras
 
+import pale_tf  # noqa: F401  which registers its layers with Keras
 from common.errors import SettingError
 from common.names import CONFIG, LABELS, MODEL
 
