@@ -46,6 +46,8 @@ class PSAttention(keras.layers.Layer):
             divide into halves and heads.
     """
 
+    normalize = True  # whether the projections hold a BatchNorm
+
     def __init__(
         self,
         num_heads,
@@ -79,7 +81,12 @@ class PSAttention(keras.layers.Layer):
         self.group_heads = check_heads(channels, self.num_heads, halves)
         self.scale = (channels // (halves * self.group_heads)) ** -0.5
         self.query, self.key, self.value = (
-            SeparableProjection(self.kernel_initializer.clone(), dtype=self.dtype_policy, name=name)
+            SeparableProjection(
+                self.kernel_initializer.clone(),
+                normalize=self.normalize,
+                dtype=self.dtype_policy,
+                name=name,
+            )
             for name in ("query", "key", "value")
         )
         self.output_projection = keras.layers.Dense(
@@ -96,10 +103,7 @@ class PSAttention(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, training=None):
-        # The scale goes onto the queries: there are fewer of them than there are scores.
-        query = self.query(inputs, training=training) * self.scale
-        key = self.key(inputs, training=training)
-        value = self.value(inputs, training=training)
+        query, key, value = self._project(inputs, training)
         if self.implementation == "parallel":
             (q1, q2), (k1, k2), (v1, v2) = (ops.split(x, 2, axis=-1) for x in (query, key, value))
             outputs = ops.concatenate(
@@ -116,6 +120,15 @@ class PSAttention(keras.layers.Layer):
         else:
             outputs = self._attend_columns(query, key, value, training)
         return self.output_projection(outputs)
+
+    def _project(self, inputs, training):
+        """Queries, scaled, keys and values: three times `[B, H, W, C]`."""
+        # The scale goes onto the queries: there are fewer of them than there are scores.
+        return (
+            self.query(inputs, training=training) * self.scale,
+            self.key(inputs, training=training),
+            self.value(inputs, training=training),
+        )
 
     def _attend_rows(self, query, key, value, training):
         """Attention inside row groups: three times `[B, H, W, D]` -> `[B, H, W, D]`."""

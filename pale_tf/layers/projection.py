@@ -14,10 +14,13 @@ class SeparableProjection(keras.layers.Layer):
 
     Args:
         kernel_initializer: Initializer of the point-wise kernel.
+        normalize: Whether there is a BatchNorm. In inference it can be part of the point-wise
+            layer.
     """
 
-    def __init__(self, kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(self, kernel_initializer="glorot_uniform", normalize=True, **kwargs):
         super().__init__(**kwargs)
+        self.normalize = normalize
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
@@ -29,24 +32,29 @@ class SeparableProjection(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="depthwise",
         )
-        self.norm = keras.layers.BatchNormalization(
-            momentum=BATCH_NORM_MOMENTUM,
-            epsilon=BATCH_NORM_EPSILON,
-            dtype=self.dtype_policy,
-            name="norm",
-        )
+        if self.normalize:
+            self.norm = keras.layers.BatchNormalization(
+                momentum=BATCH_NORM_MOMENTUM,
+                epsilon=BATCH_NORM_EPSILON,
+                dtype=self.dtype_policy,
+                name="norm",
+            )
+            self.norm.build(input_shape)
         self.pointwise = keras.layers.Dense(
             input_shape[-1],
             kernel_initializer=self.kernel_initializer.clone(),
             dtype=self.dtype_policy,
             name="pointwise",
         )
-        for layer in (self.depthwise, self.norm, self.pointwise):
-            layer.build(input_shape)
+        self.depthwise.build(input_shape)
+        self.pointwise.build(input_shape)
         self.built = True
 
     def call(self, inputs, training=None):
-        return self.pointwise(self.norm(self.depthwise(inputs), training=training))
+        x = self.depthwise(inputs)
+        if self.normalize:
+            x = self.norm(x, training=training)
+        return self.pointwise(x)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -55,4 +63,5 @@ class SeparableProjection(keras.layers.Layer):
         return {
             **super().get_config(),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "normalize": self.normalize,
         }
