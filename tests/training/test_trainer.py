@@ -260,7 +260,7 @@ print(json.dumps([difference, mirrored.num_replicas_in_sync, scores["loss"]]))
     ("network", "precision", "tolerance"),
     [
         ("small", "float32", 1e-5),
-        ("small", "mixed_float16", 2e-3),
+        pytest.param("small", "mixed_float16", 2e-3, marks=pytest.mark.slow),
         pytest.param("pale_n", "float32", 1e-5, marks=pytest.mark.slow),
     ],
 )
