@@ -1,7 +1,9 @@
 """Command lines whose errors are one line each."""
 
 import argparse
+import contextlib
 import logging
+import math
 import os
 import pathlib
 import sys
@@ -44,6 +46,14 @@ def natural_int(text):
     return _bounded_int(text, 0)
 
 
+def positive_float(text):
+    """argparse type: a finite number above 0."""
+    with contextlib.suppress(ValueError):
+        if 0 < float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"must be a number above 0; got {text!r}")
+
+
 def seed(text):
     """argparse type: an integer that NumPy, Python and TensorFlow all take as a seed."""
     return _bounded_int(text, 0, 2**32 - 1)
@@ -74,6 +84,19 @@ def existing_weights(text):
     return path
 
 
+def new_file(text):
+    """argparse type: the path of a file that can be written."""
+    path = pathlib.Path(text)
+    if path.is_dir() or not os.access(path.parent, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"cannot write the file {text}")
+    return path
+
+
+def port(text):
+    """argparse type: a TCP port, or 0 for any free one."""
+    return _bounded_int(text, 0, 2**16 - 1)
+
+
 def make_folder(parser, argument, path):
     """Makes the folder `path`; an error of `argument` if it cannot be written to."""
     try:
@@ -82,6 +105,11 @@ def make_folder(parser, argument, path):
         parser.error(f"argument {argument}: cannot make the folder {path}: {error.strerror}")
     if not os.access(path, os.W_OK | os.X_OK):
         parser.error(f"argument {argument}: cannot write to the folder {path}")
+
+
+def use_cpu():
+    """Hides all GPUs from TensorFlow. Call it before TensorFlow is imported."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 
 def quiet_tensorflow():

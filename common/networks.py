@@ -1,7 +1,9 @@
 """Trained networks: what a run leaves, read back."""
 
 import json
+import pathlib
 import typing
+import zipfile
 
 import keras
 
@@ -17,13 +19,17 @@ class Trained(typing.NamedTuple):
         network: `keras.Model` of images to probabilities.
         labels: Names of its classes.
         crop_fraction: In evaluation, the part of an image's short side that the central crop has.
-        folder: The folder it lies in, a `pathlib.Path`.
+        file: The `.keras` file, a `pathlib.Path`.
     """
 
     network: keras.Model
     labels: list[str]
     crop_fraction: float
-    folder: object
+    file: pathlib.Path
+
+    @property
+    def folder(self):
+        return self.file.parent
 
 
 def load_trained(path):
@@ -49,7 +55,7 @@ def load_trained(path):
         raise SettingError(
             f"{file.parent} has {len(labels)} labels for a network of {classes} classes"
         )
-    return Trained(network, labels, _crop_fraction(file.parent), file.parent)
+    return Trained(network, labels, read_crop_fraction(file.parent), file)
 
 
 def load_network(path):
@@ -60,17 +66,45 @@ def load_network(path):
     """
     try:
         return keras.saving.load_model(path, compile=False)
-    except (ValueError, KeyError, OSError) as error:
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())
         raise SettingError(f"cannot load {path}: {reason}") from error
 
 
-def _crop_fraction(folder):
-    """The run's own, or 1 where there is no configuration: the whole short side."""
+def in_float32(network, size=None):
+    """A copy of a network that computes in float32, whatever precision it was trained with.
+
+    Args:
+        network: A functional `keras.Model` of one image input.
+        size: Height and width of the copy's images, in pixels, or None for the network's own.
+    """
+
+    def copy(layer):
+        return type(layer).from_config({**layer.get_config(), "dtype": "float32"})
+
+    image = None
+    if size is not None:
+        image = keras.tree.map_structure(lambda _: keras.Input((size, size, 3)), network.input)
+    exact = keras.models.clone_model(network, image, clone_function=copy)
+    exact.set_weights(network.get_weights())
+    return exact
+
+
+def read_crop_fraction(folder):
+    """The part of an image's short side that evaluation keeps; 1 where there is no run."""
+    return _read_recipe(folder).get("crop_fraction", 1.0)
+
+
+def read_dataset(folder):
+    """The data set of a run, as in fit.py; None where there is no run."""
+    return _read_recipe(folder).get("dataset")
+
+
+def _read_recipe(folder):
     path = folder / CONFIG
     if not path.exists():
-        return 1.0
+        return {}
     try:
-        return json.loads(path.read_text())["recipe"]["crop_fraction"]
+        return dict(json.loads(path.read_text())["recipe"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingError(f"{path} is not the configuration of a run: {error}") from error

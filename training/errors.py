@@ -21,6 +21,18 @@ class UnreadableImagesError(ProgramError):
     exit_code = 6
 
 
+class OutOfMemoryError(ProgramError):
+    """The batch does not fit into the memory of the device."""
+
+    exit_code = 7
+
+
+class ReadError(ProgramError):
+    """A file of the data set is gone, or may not be read any longer."""
+
+    exit_code = 8
+
+
 class TerminatedError(ProgramError):
     """SIGTERM arrived; a checkpoint was saved."""
 

@@ -7,7 +7,7 @@ import sys
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import Parser, natural_int, positive_int, quiet_tensorflow, run_folder
+from common.cli import Parser, natural_int, new_file, positive_int, quiet_tensorflow, run_folder
 from common.errors import ProgramError, SettingError
 from common.names import EMA_MODEL, LABELS, MODEL
 from training.recipe import read_config
@@ -43,7 +43,7 @@ def make_parser():
     add("--split", choices=SPLITS, default="test", help="images to use (default: %(default)s)")
     add("--batch-size", type=positive_int, help="images in a step (default: the run's)")
     add("--data-dir", type=pathlib.Path, help="folder of TFDS data sets (default: TFDS' own)")
-    add("--json", type=pathlib.Path, help="file to write (default: RUN/evaluation-SPLIT.json)")
+    add("--json", type=new_file, help="file to write (default: RUN/evaluation-SPLIT.json)")
     add(
         "--classes",
         type=natural_int,

@@ -7,7 +7,8 @@ import numpy as np
 import rich.progress
 import tensorflow as tf
 
-from training.data import evaluation_batches
+from training.data import SHUFFLE_BUFFER, evaluation_batches
+from training.images import evaluation_image_of
 
 TOP = 5
 
@@ -102,4 +103,17 @@ def pick_images(source, split, recipe, unreadable, indices):
             if seen in wanted:
                 images[wanted[seen]] = image
             seen += 1
+    return images
+
+
+def sample_images(source, recipe, count):
+    """Up to `count` readable training images, prepared as in evaluation; always the same ones."""
+    buffer = max(1, min(source.counts["train"], SHUFFLE_BUFFER))
+    images = []
+    for encoded, *_ in source.read("train", seed=0).shuffle(buffer, seed=0):
+        if len(images) == count:
+            break
+        image, readable = evaluation_image_of(encoded, recipe)
+        if readable:
+            images.append(image.numpy())
     return images

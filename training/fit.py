@@ -21,7 +21,7 @@ from common.cli import (
 from common.errors import ProgramError, SettingError, WriteError
 from common.names import CONFIG
 from training.cluster import read_cluster
-from training.recipe import MODELS, Recipe, load_recipe, read_config, recipe_names
+from training.recipe import MODELS, Recipe, load_recipe, read_config, read_weights, recipe_names
 
 DEFAULT_RECIPE = "digits"
 
@@ -155,16 +155,16 @@ def choose_recipe(flags):
         return dataclasses.replace(load_recipe(flags.recipe), **given)
 
     recipe, own_seed = read_config(flags.out)
-    own = {**dataclasses.asdict(recipe), "seed": own_seed}
-    if flags.seed is not None:
-        given["seed"] = flags.seed
+    own = {**dataclasses.asdict(recipe), "seed": own_seed, "weights": read_weights(flags.out)}
+    given |= {name: getattr(flags, name) for name in ("seed", "weights")}
+    given = {name: value for name, value in given.items() if value is not None}
     for name, value in given.items():
         if value != own[name]:
             raise SettingError(
                 f"argument --{name.replace('_', '-')}: the run in {flags.out} has {own[name]}, and "
                 f"goes on with it. Received: {value}"
             )
-    flags.seed = own_seed
+    flags.seed, flags.weights = own["seed"], own["weights"]
     return recipe
 
 
@@ -172,7 +172,7 @@ def check_flags(parser, flags):
     """Checks what a flag's text alone does not tell, and makes the folders."""
     if flags.cpu_replicas > 1 and flags.strategy != "mirrored":
         parser.error("argument --cpu-replicas: needs --strategy mirrored")
-    used = flags.out.is_dir() and any(flags.out.iterdir())
+    used = flags.out.is_dir() and any(path.name[0] != "." for path in flags.out.iterdir())
     if flags.strategy == "multi_worker" and read_cluster()[0] > 0:
         used = (flags.out / "checkpoints").exists()  # the rest may be what the chief just wrote
     if used and not flags.resume:

@@ -11,6 +11,7 @@ from common.cli import Parser, quiet_tensorflow, run_folder
 from common.errors import SettingError
 
 TOP = 5
+BATCH = 32
 
 
 def main(argv=None):
@@ -30,25 +31,34 @@ def main(argv=None):
     except SettingError as error:
         parser.error(f"argument RUN: {error}")
     size = network.input_shape[1]
-    batch = np.stack(
-        [evaluation_image(np.asarray(image), size, crop_fraction) for _, image in flags.images]
-    )
-    for (path, _), scores in zip(flags.images, network.predict_on_batch(batch), strict=True):
-        print(path)
-        for index in np.argsort(-scores, kind="stable")[:TOP]:
-            print(f"  {scores[index]:7.2%}  {labels[index]}")
+    for start in range(0, len(flags.images), BATCH):
+        paths = flags.images[start : start + BATCH]
+        images = [np.asarray(read_image(path)) for path in paths]
+        batch = np.stack([evaluation_image(image, size, crop_fraction) for image in images])
+        for path, scores in zip(paths, network.predict_on_batch(batch), strict=True):
+            print(path)
+            for index in np.argsort(-scores, kind="stable")[:TOP]:
+                print(f"  {scores[index]:7.2%}  {labels[index]}")
+
+
+def read_image(path):
+    """An image file as RGB, turned as its EXIF data say."""
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as image:
+        image = ImageOps.exif_transpose(image)
+        if image.mode.startswith("I"):  # 16 bits, which `convert` would clip, not scale
+            image = image.point(lambda value: value / 256).convert("L")
+        return image.convert("RGB")
 
 
 def image_file(text):
-    """argparse type: the path of an image, and the image as RGB, turned as its EXIF data say."""
-    from PIL import Image, ImageOps
+    """argparse type: the path of an image. It is decoded, but not kept: there may be thousands."""
+    from PIL import Image
 
     try:
-        with Image.open(text) as image:
-            image = ImageOps.exif_transpose(image)
-            if image.mode.startswith("I"):  # 16 bits, which `convert` would clip, not scale
-                image = image.point(lambda value: value / 256).convert("L")
-            return text, image.convert("RGB")
+        read_image(text)
+        return text
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise argparse.ArgumentTypeError(f"cannot read {text} as an image: {error}") from None
 

@@ -87,6 +87,12 @@ def load_recipe(name):
     return importlib.import_module(f"training.recipes.{name}").RECIPE
 
 
+def read_weights(folder):
+    """Path of the weights that a run was to start from, or None."""
+    weights = json.loads((folder / CONFIG).read_text()).get("flags", {}).get("weights")
+    return None if weights is None else pathlib.Path(weights)
+
+
 def read_config(folder):
     """The recipe and the seed of a run.
 

@@ -7,9 +7,10 @@ import tempfile
 import keras
 import tensorflow as tf
 
+from common.errors import WriteError
 from training import checkpoints, data, run_folder, sight
 from training.callbacks import Survival
-from training.errors import WorkerLostError
+from training.errors import OutOfMemoryError, ReadError, WorkerLostError
 from training.model import make_network
 from training.optimizer import exclude_from_decay, make_optimizer, make_schedule
 from training.sources import open_source
@@ -40,14 +41,20 @@ def train(recipe, flags):
     keras.config.set_dtype_policy(recipe.precision)
     strategy = make_strategy(flags.strategy, flags.cpu_replicas)
     check_batch(strategy, recipe)
+    with errors_in_one_line(flags.strategy):
+        train_under(strategy, recipe, flags)
+
+
+def train_under(strategy, recipe, flags):
+    """`train` under a `tf.distribute.Strategy`."""
     source = chief_first(strategy, lambda: open_source(recipe.dataset, flags.data_dir))
     steps = data.steps_per_epoch(source, recipe)
     # Not before: TFDS draws numbers when it makes a data set, and none when it finds it.
     keras.utils.set_random_seed(flags.seed)
-    trainer, report = make_trainer(strategy, recipe, len(source.labels), steps, flags.weights)
-
     position = checkpoints.Position()
     saved = checkpoints.list_checkpoints(flags.out / run_folder.CHECKPOINTS)
+    weights = None if saved else flags.weights
+    trainer, report = make_trainer(strategy, recipe, len(source.labels), steps, weights)
     if saved:
         position = checkpoints.restore(saved[-1], strategy, trainer)
     chief = worker_of(strategy)[0] == 0
@@ -56,18 +63,32 @@ def train(recipe, flags):
         print(run_folder.introduction(recipe, source, position, report), flush=True)
     folder = flags.out if chief else pathlib.Path(tempfile.mkdtemp(prefix="pale_tf-worker-"))
     unreadable = Unreadable(flags.max_unreadable, folder / run_folder.UNREADABLE)
-    try:
-        fit(recipe, flags, strategy, source, trainer, position, unreadable, chief)
-    except tf.errors.OpError as error:
-        if flags.strategy != "multi_worker":
-            raise
-        raise WorkerLostError(
-            "another worker is gone; start all workers again with --resume "
-            f"({error.message.splitlines()[0][:200]})"
-        ) from error
+    fit(recipe, flags, strategy, source, trainer, position, unreadable, chief)
     if chief:
         run_folder.write_end(flags.out, trainer, source, recipe, unreadable, position.seconds)
         print(run_folder.summary(flags.out))
+
+
+@contextlib.contextmanager
+def errors_in_one_line(strategy):
+    """Makes a `ProgramError` of those errors of TensorFlow that are no fault of the program."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        reason = " ".join(error.message.split())[:200]
+        if isinstance(error, tf.errors.ResourceExhaustedError) and "No space left" in reason:
+            raise WriteError(f"the disk is full ({reason})") from error
+        if isinstance(error, tf.errors.ResourceExhaustedError):
+            raise OutOfMemoryError(
+                f"out of memory: a smaller --batch-size takes less, or --accumulate ({reason})"
+            ) from error
+        if isinstance(error, tf.errors.NotFoundError | tf.errors.PermissionDeniedError):
+            raise ReadError(f"a file can no longer be read ({reason})") from error
+        if strategy != "multi_worker" or isinstance(error, tf.errors.InvalidArgumentError):
+            raise
+        raise WorkerLostError(
+            f"another worker is gone; start all workers again with --resume ({reason})"
+        ) from error
 
 
 def make_trainer(strategy, recipe, classes, steps_per_epoch, weights=None):
@@ -91,17 +112,18 @@ def make_trainer(strategy, recipe, classes, steps_per_epoch, weights=None):
 def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
     """Trains from `position` to the end, and moves it there."""
     steps = data.steps_per_epoch(source, recipe)
-    guarded = False
+    # Of several workers, one cannot go back by itself to a step that the others have begun.
+    guarded = flags.strategy == "multi_worker"
 
     def save():
         if chief:
             folder = flags.out / run_folder.CHECKPOINTS
             checkpoints.save(folder, trainer, position, steps, flags.keep_checkpoints)
 
-    def batches(**worker):
+    def batches(**options):
         return data.training_batches(
-            *(source, recipe, flags.seed, position.epoch, unreadable, position.step, guarded),
-            **worker,
+            *(source, recipe, flags.seed, position.epoch, unreadable, position.step),
+            **{"guarded": guarded, **options},
         )
 
     def validation_batches(**worker):
@@ -114,7 +136,7 @@ def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
     show = sight.Sight(flags.out, recipe, steps, survival) if chief else contextlib.nullcontext()
     with show:
         if chief and survival.step == 0:
-            show.write_samples(next(iter(batches()))[0])
+            show.write_samples(next(iter(batches(guarded=True)))[0])
         callbacks = [survival, *show.callbacks] if chief else [survival]
         while position.epoch < recipe.epochs:
             try:

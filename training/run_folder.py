@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from common.files import replacing, write_json
-from common.names import CONFIG, EMA_MODEL, LABELS, METRICS, MODEL
+from common.names import CALIBRATION, CONFIG, EMA_MODEL, LABELS, METRICS, MODEL
 from common.networks import load_network
 from training import evaluation, pictures
 from training.sight import HISTORY, TENSORBOARD
@@ -24,6 +24,7 @@ CHECKPOINTS = "checkpoints"
 UNREADABLE = "unreadable.txt"
 
 PACKAGES = ("pale_tf", "tensorflow", "keras", "keras-cv", "tensorflow-datasets", "numpy")
+CALIBRATED = 64
 EXAMPLES = 5
 WORST = 24
 
@@ -48,9 +49,9 @@ def write_start(flags, recipe, replicas, source, position):
     else:
         recorded = {"flags": vars(flags), "recipe": dataclasses.asdict(recipe), "seed": flags.seed}
         config = {**start, **recorded}
+    write_json(folder / CONFIG, config)  # first: what has it can be gone on with
     with replacing(folder / LABELS) as path:
         path.write_text("".join(f"{label}\n" for label in source.labels))
-    write_json(folder / CONFIG, config)
 
 
 def introduction(recipe, source, position, report):
@@ -82,6 +83,7 @@ def write_end(folder, trainer, source, recipe, unreadable, seconds):
         metrics |= {f"{prefix}{key}": scores[key] for key in ("accuracy", "top5_accuracy", "loss")}
         if name == MODEL:
             write_pictures(folder, predictions, source, recipe, unreadable)
+    write_calibration(folder, source, recipe)
     metrics |= {"train_seconds": round(seconds, 1), "unreadable_images": len(unreadable)}
     write_json(folder / METRICS, metrics)
 
@@ -118,6 +120,14 @@ def write_pictures(folder, predictions, source, recipe, unreadable):
             keras.utils.save_img(path, image, scale=False)
 
 
+def write_calibration(folder, source, recipe):
+    """Writes training images that stand for all: exporting in eight bits needs them."""
+    (folder / CALIBRATION).mkdir(exist_ok=True)
+    for index, image in enumerate(evaluation.sample_images(source, recipe, CALIBRATED)):
+        with replacing(folder / CALIBRATION / f"{index + 1:02}.png") as path:
+            keras.utils.save_img(path, image, scale=False)
+
+
 def _describe(predictions, names, index):
     label, scores = predictions.labels[index], predictions.probabilities[index]
     best = scores.argmax()
@@ -137,6 +147,7 @@ def summary(folder):
         "confusion.png": "which classes are taken for which",
         "worst.png": "the test images with the highest loss",
         CONFIG: "flags, recipe, seed, versions, git revision",
+        CALIBRATION: "training images; export in eight bits needs them",
         CHECKPOINTS: "what --resume needs; no longer needed",
         UNREADABLE: "images that could not be decoded",
         TENSORBOARD: f"logs: tensorboard --logdir {shlex.quote(str(folder / TENSORBOARD))}",

@@ -5,6 +5,7 @@ Images stay encoded here, so that shuffling and skipping move a few kilobytes ea
 
 import collections
 import dataclasses
+import os
 import pathlib
 import tempfile
 import typing
@@ -70,8 +71,9 @@ def _open_tfds(name, data_dir):
     except (tfds.core.DatasetNotFoundError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise SettingError(f"`dataset`: TFDS knows no data set {name!r}: {reason}") from error
-    if not {"image", "label"} <= set(builder.info.features):
-        raise SettingError(f"`dataset`: {name!r} has no features `image` and `label`")
+    features = dict(builder.info.features)
+    if "image" not in features or not isinstance(features.get("label"), tfds.features.ClassLabel):
+        raise SettingError(f"`dataset`: {name!r} has no `image` with a `label` that is a class")
     _prepare(builder)
     available = builder.info.splits
     instructions = _choose_splits(set(available) - UNLABELLED.get(builder.name, set()))
@@ -118,6 +120,8 @@ def _prepare(builder):
 
 def _choose_splits(available):
     """TFDS instructions for the three splits, made of the labelled ones that a data set has."""
+    if "train" not in available:
+        raise SettingError(f"`dataset`: there is no split `train` with labels in {available}")
     held_out = [split for split in ("validation", "test") if split in available]
     if held_out:
         return {"train": "train", "validation": held_out[0], "test": held_out[-1]}
@@ -150,28 +154,37 @@ def _open_folder(root):
             f"{root}/train/LABEL/*.jpg"
         )
 
+    def load(path, label, there):
+        # What may not be read counts as an image that cannot be decoded.
+        encoded = tf.cond(there, lambda: tf.io.read_file(path), lambda: tf.constant(b""))
+        return encoded, tf.cast(label, tf.int64), path
+
     def read(split, seed=None, shard=(0, 1)):
-        paths, classes = zip(*splits[split], strict=True)
-        dataset = tf.data.Dataset.from_tensor_slices((list(paths), list(classes)))
+        paths, classes = map(list, zip(*splits[split], strict=True))
+        there = [os.access(path, os.R_OK) for path in paths]
+        dataset = tf.data.Dataset.from_tensor_slices((paths, classes, there))
         if seed is not None:
             dataset = dataset.shuffle(len(paths), seed=seed)
         dataset = dataset.shard(shard[1], shard[0])
-        return dataset.map(
-            lambda path, label: (tf.io.read_file(path), tf.cast(label, tf.int64), path),
-            num_parallel_calls=tf.data.AUTOTUNE,
-        )
+        return dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
 
     return Source(labels, {split: len(splits[split]) for split in SPLITS}, read)
 
 
 def _list_images(root):
     """Lists `root/SPLIT/LABEL/*`: paths and classes by split, and the names of the classes."""
-    builder = tfds.ImageFolder(str(root))
-    labels = builder.info.features["label"].names
     # Its data sets decode, and one file that does not decode would end them.
+    found = tfds.ImageFolder(str(root))._split_examples
+    # No class is made of a folder without images, nor of one that some program hides.
+    labels = {example.label for examples in found.values() for example in examples}
+    labels = sorted(label for label in labels if not label.startswith("."))
     splits = {
-        split: [(example.image_path, labels.index(example.label)) for example in examples]
-        for split, examples in builder._split_examples.items()
+        split: [
+            (example.image_path, labels.index(example.label))
+            for example in examples
+            if example.label in labels
+        ]
+        for split, examples in found.items()
     }
     return splits, labels
 

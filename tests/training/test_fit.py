@@ -1,6 +1,7 @@
 """fit.py and predict.py, as a user runs them."""
 
 import csv
+import dataclasses
 import json
 import subprocess
 
@@ -11,9 +12,11 @@ import tensorflow as tf
 from PIL import Image
 
 import pale_tf  # noqa: F401 - registers the layers
+from common.errors import SettingError
 from common.images import evaluation_image
-from tests.training.conftest import ROOT
+from tests.conftest import ROOT
 from training import fit, sources
+from training.recipe import load_recipe
 
 REPLICAS = [1, pytest.param(2, marks=pytest.mark.slow)]
 
@@ -213,6 +216,25 @@ def test_a_used_folder_is_refused_and_left_alone(program, tmp_path):
         "its run)\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+def test_a_run_that_goes_on_keeps_its_weights(tmp_path):
+    """Even if it was killed before its first checkpoint."""
+    weights = tmp_path / "start.weights.h5"
+    weights.write_text("")
+    (tmp_path / "run").mkdir()
+    recipe = dataclasses.asdict(load_recipe("digits"))
+    config = {"recipe": recipe, "seed": 4, "flags": {"weights": str(weights)}}
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+    parse = fit.make_parser().parse_args
+    flags = parse(["--out", str(tmp_path / "run"), "--resume"])
+    fit.choose_recipe(flags)
+    assert (flags.seed, flags.weights) == (4, weights)
+    other = tmp_path / "other.weights.h5"
+    other.write_text("")
+    flags = parse(["--out", str(tmp_path / "run"), "--resume", "--weights", str(other)])
+    with pytest.raises(SettingError, match=f"--weights: the run in .* has {weights}"):
+        fit.choose_recipe(flags)
 
 
 def test_resume_needs_a_run(program, tmp_path):

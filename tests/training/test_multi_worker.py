@@ -14,7 +14,7 @@ import pytest
 import tensorflow as tf
 
 from common.errors import SettingError
-from tests.training.conftest import ROOT
+from tests.conftest import ROOT
 from tests.training.test_survival import last_state
 from training.checkpoints import list_checkpoints
 from training.cluster import read_cluster

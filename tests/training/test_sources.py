@@ -84,13 +84,59 @@ def test_a_folder_with_splits(tmp_path, splits, counts):
         ("folder:/absent", "`dataset`: there is no folder /absent"),
         ("folder:EMPTY", "`dataset`: no images for train in"),
         ("tfds:no_such_set", "`dataset`: TFDS knows no data set 'no_such_set'"),
-        ("tfds:ag_news_subset", "`dataset`: 'ag_news_subset' has no features `image` and `label`"),
+        (
+            "tfds:ag_news_subset",
+            "`dataset`: 'ag_news_subset' has no `image`",
+        ),
     ],
 )
 def test_what_is_no_data_set(tmp_path, name, message):
     with pytest.raises(SettingError) as caught:
         sources.open_source(name.replace("EMPTY", str(tmp_path)), tmp_path)
     assert str(caught.value).startswith(message)
+
+
+def test_a_folder_without_images_or_a_hidden_one_is_no_class(tmp_path):
+    write_images(tmp_path, ["cat", "dog", ".ipynb_checkpoints"], 20)
+    (tmp_path / "empty").mkdir()
+    source = sources.open_source(f"folder:{tmp_path}")
+    assert source.labels == ["cat", "dog"]
+    assert source.counts == {"train": 32, "validation": 4, "test": 4}
+
+
+def test_a_file_that_is_gone_is_an_unreadable_image(tmp_path):
+    write_images(tmp_path, ["cat", "dog"], 20)
+    gone = tmp_path / "cat" / "5.jpg"
+    gone.unlink()
+    gone.symlink_to(tmp_path / "nowhere.jpg")
+    source = sources.open_source(f"folder:{tmp_path}")
+    unreadable = Unreadable(5)
+    batches = data.training_batches(source, RECIPE, 0, 0, unreadable, batch_size=32)
+    next(iter(batches))
+    assert unreadable.names == [str(gone)]
+
+
+def test_a_label_that_is_no_class_is_refused(tmp_path):
+    class Captioned(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            features = {"image": tfds.features.Image(), "label": tfds.features.Text()}
+            return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features))
+
+        def _split_generators(self, _):
+            raise AssertionError("nothing is to be made")
+
+        def _generate_examples(self):
+            return ()
+
+    with pytest.raises(SettingError, match="has no `image` with a `label` that is a class"):
+        sources.open_source("tfds:captioned", tmp_path)
+
+
+def test_a_data_set_without_training_images_is_refused():
+    with pytest.raises(SettingError, match="there is no split `train`"):
+        sources._choose_splits({"test"})
 
 
 def test_shards_are_disjoint_and_whole(tmp_path, data_dir):

@@ -3,7 +3,7 @@
 python training/fit.py --recipe imagenet_pale_b --strategy mirrored --precision mixed_bfloat16 \\
     --data-dir DIR --out RUN --resume
 
-As `imagenet_pale_t.py` in all, the paper's, CSWin's and ours, but for what CSWin has for its base
+As `imagenet_pale_t.py` in all, the paper's and CSWin's, but for what CSWin has for its base
 network: batch, learning rate, weight decay, drop-path rate and the decay of the averages.
 """
 

@@ -3,7 +3,7 @@
 python training/fit.py --recipe imagenet_pale_s --strategy mirrored --precision mixed_bfloat16 \\
     --data-dir DIR --out RUN --resume
 
-As `imagenet_pale_t.py` in all, the paper's, CSWin's and ours, but for CSWin's drop-path rate.
+As `imagenet_pale_t.py` in all, the paper's and CSWin's, but for CSWin's drop-path rate.
 """
 
 import dataclasses

@@ -7,9 +7,6 @@ The paper's: 300 epochs at 224². All else is CSWin's recipe (Dong et al. 2022),
 published one: AdamW, cosine with 20 epochs of warm-up, batch 2048, learning rate 2e-3, weight decay
 0.05, drop-path 0.2, averaged weights with a decay of 0.99984, RandAugment m9 mstd0.5, Mixup 0.8,
 CutMix 1.0, random erasing 0.25, label smoothing 0.1.
-
-Ours: what is erased becomes the mean colour, where timm, which CSWin used, puts noise; Mixup and
-CutMix draw their share for each image, not for each batch.
 """
 
 from training.recipe import Recipe
