@@ -1,0 +1,1 @@
+"""Artifacts for servers, phones and browsers, made from trained networks. Not installed."""

@@ -1,0 +1,144 @@
+"""Asks TF Serving to classify images: `python export/client.py --model NAME IMAGE…`."""
+
+import argparse
+import os
+import pathlib
+import sys
+import time
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from common.cli import Parser, positive_float, positive_int, quiet_tensorflow
+from common.errors import ProgramError
+
+PORTS = {"grpc": 8500, "rest": 8501}
+POLL = 0.5  # seconds between two questions whether the model is ready
+
+
+def main(argv=None):
+    parser = make_parser()
+    flags = parser.parse_args(argv)
+    quiet_tensorflow()
+    from export.serving import GrpcClient, RefusedError, RestClient
+
+    host = flags.host if ":" in flags.host else f"{flags.host}:{PORTS[flags.protocol]}"
+    make = {"grpc": GrpcClient, "rest": RestClient}[flags.protocol]
+    client = make(host, flags.model, flags.deadline)
+    try:
+        wait_until_ready(client, flags.wait)
+        refused = classify(client, flags.images, flags.batch)
+    except ProgramError as error:
+        parser.stop(error)
+    if refused:
+        parser.exit(RefusedError.exit_code)
+
+
+def make_parser():
+    parser = Parser(__doc__)
+    add = parser.add_argument
+    add("images", metavar="IMAGE", nargs="+", type=existing_file, help="JPEG or PNG files")
+    add("--model", required=True, help="name that it is served under")
+    add("--host", default="localhost", help="HOST or HOST:PORT (default: %(default)s)")
+    add("--protocol", choices=sorted(PORTS), default="grpc", help="(default: %(default)s)")
+    add("--batch", type=positive_int, default=16, help="images a request (default: %(default)s)")
+    add(
+        "--deadline",
+        type=positive_float,
+        default=10.0,
+        help="seconds for a request and its retries (default: %(default)s)",
+    )
+    add(
+        "--wait",
+        type=positive_float,
+        default=30.0,
+        help="seconds for the model to become ready (default: %(default)s)",
+    )
+    return parser
+
+
+def existing_file(text):
+    """argparse type: the path of a file."""
+    path = pathlib.Path(text)
+    if not path.is_file() or not os.access(path, os.R_OK):
+        raise argparse.ArgumentTypeError(f"cannot read a file {text}")
+    return path
+
+
+def wait_until_ready(client, seconds):
+    """Waits until the server has a version of the model.
+
+    Raises:
+        ServerError: If it still has none after `seconds`; the text says what the last answer was.
+    """
+    end = time.monotonic() + seconds
+    while (problem := client.problem(max(POLL, end - time.monotonic()))) is not None:
+        if time.monotonic() > end:
+            raise problem
+        time.sleep(POLL)
+
+
+def classify(client, paths, batch):
+    """Prints the best classes of each image, and on stderr what is refused.
+
+    Args:
+        client: A client of `serving.py`.
+        paths: Image files.
+        batch: Images a request.
+
+    Returns:
+        Number of images that the server refused.
+
+    Raises:
+        ServerError: If the server fails.
+    """
+    import rich.console
+    import rich.progress
+
+    from export.serving import RefusedError
+
+    refused = 0
+    console = rich.console.Console(stderr=True)
+    with rich.progress.Progress(
+        *rich.progress.Progress.get_default_columns(),
+        rich.progress.MofNCompleteColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("classifying", total=len(paths))
+        for part in batches(paths, batch):
+            for path, answer in zip(part, ask(client, part), strict=True):
+                if isinstance(answer, RefusedError):
+                    refused += 1
+                    print(f"{path}: {answer}", file=sys.stderr)
+                    continue
+                print(path)
+                for label, score in zip(*answer, strict=True):
+                    print(f"  {score:7.2%}  {label}")
+            progress.advance(task, len(part))
+    return refused
+
+
+def batches(paths, size):
+    return [paths[start : start + size] for start in range(0, len(paths), size)]
+
+
+def ask(client, paths):
+    """Predictions of a few images; a `RefusedError` in place of each that is refused.
+
+    One image that cannot be decoded makes the server refuse all; then each is sent by itself.
+    """
+    from export.serving import RefusedError
+
+    images = [path.read_bytes() for path in paths]
+    try:
+        return client.predict(images)
+    except RefusedError as error:
+        if len(images) == 1:
+            return [error]
+    return [answer for path in paths for answer in ask(client, [path])]
+
+
+if __name__ == "__main__":
+    main()

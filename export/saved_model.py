@@ -1,0 +1,141 @@
+"""Exports a network for TF Serving: `python export/saved_model.py RUN --out MODELS/NAME`.
+
+Writes the next version of the model NAME, and what the server is started with into MODELS.
+"""
+
+import pathlib
+import sys
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from common.cli import (
+    Parser,
+    existing_weights,
+    make_folder,
+    positive_int,
+    quiet_tensorflow,
+    use_cpu,
+)
+from common.errors import ProgramError, WriteError
+from export.image_files import image_source
+
+XLA = ("attention", "model", "off")
+
+
+def main(argv=None):
+    parser = make_parser()
+    flags = parser.parse_args(argv)
+    flags.out = flags.out.resolve()
+    make_folder(parser, "--out", flags.out)
+    make_folder(parser, "--out", flags.out.parent)  # is there, but perhaps not writable
+    quiet_tensorflow()
+    use_cpu()  # for exact numbers, and the artifact runs beside this process
+    try:
+        version, result = export(flags)
+    except ProgramError as error:
+        parser.stop(error)
+    from export.verify import print_table
+
+    print_table(result)
+    print(summary(version, flags.out))
+
+
+def make_parser():
+    parser = Parser(__doc__)
+    add = parser.add_argument
+    add("run", metavar="RUN", type=existing_weights, help="run's folder or .keras file")
+    add("--out", metavar="MODELS/NAME", type=pathlib.Path, required=True, help="model's folder")
+    add(
+        "--xla",
+        choices=XLA,
+        default="attention",
+        help="what XLA compiles in the signature serving_xla (default: %(default)s)",
+    )
+    add("--size", type=positive_int, help="images' side in pixels (default: the network's)")
+    add(
+        "--max-batch",
+        type=positive_int,
+        help="images that the server may run together, the same for all models in MODELS "
+        "(default: theirs, or 32)",
+    )
+    add(
+        "--images",
+        metavar="PATH",
+        nargs="+",
+        type=image_source,
+        default=[],
+        help="to verify with: files, or folders to search (default: RUN/calibration, or patterns)",
+    )
+    return parser
+
+
+def export(flags):
+    """Writes a version and the server's files.
+
+    Returns:
+        Path of the version, and what `verify` says about it.
+
+    Raises:
+        ProgramError: If that is not possible, or the version misses a bound. There is no new
+            version then.
+    """
+    from common.networks import load_trained
+    from export import card, server_files, versions, warmup
+    from export.network import inference_network
+    from export.signatures import describe, make_signatures
+    from export.verify import verify
+
+    batches = server_files.choose_batches(flags.out.parent, flags.max_batch)
+    trained = load_trained(flags.run)
+    network = inference_network(trained.network, flags.size)
+    signatures = make_signatures(network, trained.labels, trained.crop_fraction, flags.xla)
+    with versions.new_version(flags.out) as version:
+        write_model(version.path, network, signatures)
+        result = verify(version.path, trained, flags.images)
+        if result["missed"]:
+            raise ProgramError(f"the SavedModel is wrong: {'; '.join(result['missed'])}")
+        extra = version.path / "assets.extra"
+        extra.mkdir()
+        (extra / "labels.txt").write_text("".join(f"{label}\n" for label in trained.labels))
+        warmup.write_warmup(version.path / warmup.FILE, flags.out.name, signatures, batches)
+        card.write_card(extra, trained, version.path, describe(signatures), result)
+    server_files.write_server_files(flags.out.parent, batches)
+    return version.path, result | {"artifact": str(version.path)}
+
+
+def write_model(folder, network, signatures):
+    """Writes the SavedModel.
+
+    Raises:
+        WriteError: If that is not possible.
+    """
+    import tensorflow as tf
+
+    holder = tf.Module()
+    holder.weights = [variable.value for variable in network.variables]
+    try:
+        tf.saved_model.save(holder, folder, signatures=signatures)
+    except tf.errors.OpError as error:
+        reason = error.message.splitlines()[0]
+        raise WriteError(f"cannot write {folder.parent}: {reason}") from error
+
+
+def summary(version, model):
+    """What to tell the user at the end."""
+    return "\n".join(
+        [
+            "",
+            f"{version}  version {version.name} of {model.name}; card: assets.extra/model_card.md",
+            f"{model.parent}  the server's files: docker-compose.yml and what it names",
+            "",
+            "Next:",
+            f"  saved_model_cli show --all --dir {version}",
+            f"  docker compose --project-directory {model.parent} up",
+            f"  python export/client.py --model {model.name} IMAGE…",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

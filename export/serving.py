@@ -1,0 +1,191 @@
+"""Clients of TF Serving, by gRPC and by REST, for the signature `serve_bytes`."""
+
+import base64
+import json
+import time
+import typing
+
+import grpc
+import numpy as np
+import requests
+from tensorflow.core.framework import tensor_pb2, types_pb2
+from tensorflow_serving.apis import (
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+from common.errors import ProgramError
+
+SIGNATURE, INPUT = "serve_bytes", "image_bytes"
+ATTEMPTS = 4
+BACKOFF = 0.2  # seconds before the second attempt, doubled before each further one
+BUSY = (429, 502, 503, 504)  # HTTP
+AVAILABLE = get_model_status_pb2.ModelVersionStatus.State.AVAILABLE
+
+
+class ServerError(ProgramError):
+    """The server does not answer in time, or does not have the model."""
+
+    exit_code = 3
+
+
+class RefusedError(ProgramError):
+    """The server takes the images for invalid."""
+
+    exit_code = 5
+
+
+class Prediction(typing.NamedTuple):
+    """The best classes of an image and their scores, best first."""
+
+    classes: list[str]
+    scores: list[float]
+
+
+class GrpcClient:
+    """A client by gRPC.
+
+    Args:
+        host: `HOST:PORT`.
+        model: Name of the served model.
+        deadline: Seconds for a request with all its retries.
+    """
+
+    def __init__(self, host, model, deadline):
+        retries = {
+            "maxAttempts": ATTEMPTS,
+            "initialBackoff": f"{BACKOFF}s",
+            "maxBackoff": f"{deadline}s",
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": ["UNAVAILABLE", "RESOURCE_EXHAUSTED"],
+        }
+        service = {"service": "tensorflow.serving.PredictionService"}
+        config = {"methodConfig": [{"name": [service], "retryPolicy": retries}]}
+        options = {
+            "grpc.service_config": json.dumps(config),
+            "grpc.max_send_message_length": -1,  # the default of 4 MB is one photograph
+            "grpc.max_receive_message_length": -1,
+        }
+        channel = grpc.insecure_channel(host, options=list(options.items()))
+        self.predictions = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+        self.models = model_service_pb2_grpc.ModelServiceStub(channel)
+        self.host, self.model, self.deadline = host, model, deadline
+
+    def problem(self, seconds):
+        """None if the model is ready; otherwise a `ServerError` that says why it is not.
+
+        Args:
+            seconds: How long to wait for the answer.
+        """
+        request = get_model_status_pb2.GetModelStatusRequest()
+        request.model_spec.name = self.model
+        try:
+            status = self.models.GetModelStatus(request, timeout=seconds)
+        except grpc.RpcError as error:
+            return ServerError(_line(self.host, error.code().name, error.details()))
+        if any(version.state == AVAILABLE for version in status.model_version_status):
+            return None
+        return ServerError(f"{self.host}: no version of {self.model} is available yet")
+
+    def predict(self, images):
+        """Classifies encoded images.
+
+        Args:
+            images: JPEG or PNG files, a list of bytes.
+
+        Returns:
+            A list of `Prediction`.
+
+        Raises:
+            RefusedError: If one of them is invalid.
+            ServerError: If there is no answer.
+        """
+        request = predict_pb2.PredictRequest()
+        request.model_spec.name = self.model
+        request.model_spec.signature_name = SIGNATURE
+        tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=images)
+        tensor.tensor_shape.dim.add(size=len(images))
+        request.inputs[INPUT].CopyFrom(tensor)
+        try:
+            outputs = self.predictions.Predict(request, timeout=self.deadline).outputs
+        except grpc.RpcError as error:
+            kind = ServerError
+            if error.code() == grpc.StatusCode.INVALID_ARGUMENT:
+                kind = RefusedError
+            raise kind(_line(self.host, error.code().name, error.details())) from error
+        classes, scores = outputs["classes"], outputs["scores"]
+        shape = (len(images), -1)
+        return [
+            Prediction([label.decode() for label in labels], list(map(float, row)))
+            for labels, row in zip(
+                np.reshape(np.array(classes.string_val, object), shape),
+                np.reshape(_floats(scores), shape),
+                strict=True,
+            )
+        ]
+
+
+class RestClient:
+    """A client by REST; the same arguments and methods as `GrpcClient`."""
+
+    def __init__(self, host, model, deadline):
+        self.session = requests.Session()
+        self.host, self.model, self.deadline = host, model, deadline
+        self.url = f"http://{host}/v1/models/{model}"
+
+    def problem(self, seconds):
+        """As `GrpcClient.problem`."""
+        try:
+            versions = self._ask("GET", self.url, seconds)["model_version_status"]
+        except ProgramError as error:
+            return ServerError(str(error))
+        if any(version["state"] == "AVAILABLE" for version in versions):
+            return None
+        return ServerError(f"{self.host}: no version of {self.model} is available yet")
+
+    def predict(self, images):
+        """Classifies encoded images, as `GrpcClient.predict` does."""
+        instances = [{INPUT: {"b64": base64.b64encode(image).decode()}} for image in images]
+        body = {"signature_name": SIGNATURE, "instances": instances}
+        url = f"{self.url}:predict"
+        answers = self._ask("POST", url, self.deadline, ATTEMPTS, json=body)["predictions"]
+        return [Prediction(answer["classes"], answer["scores"]) for answer in answers]
+
+    def _ask(self, method, url, seconds, attempts=1, **options):
+        """The server's answer, asked for up to `attempts` times within `seconds`.
+
+        Not by urllib3's retries: each of them gets a time of its own.
+        """
+        end = time.monotonic() + seconds
+        for attempt in range(attempts):
+            left = max(end - time.monotonic(), 0.001)
+            try:
+                answer = self.session.request(method, url, timeout=left, **options)
+                status, content = answer.status_code, answer.json()
+            except requests.ConnectionError as error:
+                status, content = None, {"error": error}
+            except (requests.RequestException, ValueError) as error:
+                raise ServerError(_line(self.host, type(error).__name__, error)) from error
+            if status == 200:
+                return content
+            pause = BACKOFF * 2**attempt
+            last = attempt == attempts - 1 or time.monotonic() + pause > end
+            if last or status not in (None, *BUSY):
+                break
+            time.sleep(pause)
+        kind = RefusedError if status == 400 else ServerError
+        raise kind(_line(self.host, status or "no connection", content.get("error")))
+
+
+def _line(*parts):
+    """One line of what a server said, which may be many."""
+    return ": ".join(" ".join(str(part).split()) for part in parts)
+
+
+def _floats(tensor):
+    """The numbers of a float `TensorProto`, however they are stored."""
+    return (
+        np.frombuffer(tensor.tensor_content, "<f4") if tensor.tensor_content else tensor.float_val
+    )

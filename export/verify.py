@@ -1,0 +1,179 @@
+"""Proves an artifact: `python export/verify.py ARTIFACT --against RUN`. Exit code 1 if it fails.
+
+The artifact runs in a process that has neither this project nor Keras, and its numbers are compared
+with those of the network in RUN.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from common.cli import Parser, existing_weights, new_file, positive_int, quiet_tensorflow, use_cpu
+from common.errors import ProgramError
+from export.image_files import image_source
+
+COUNT = 64  # images
+
+
+def main(argv=None):
+    parser = Parser(__doc__)
+    add = parser.add_argument
+    add("artifact", metavar="ARTIFACT", type=artifact_path, help="version folder or .tflite file")
+    add("--against", metavar="RUN", type=existing_weights, required=True, help="or .keras file")
+    add(
+        "--images",
+        metavar="PATH",
+        nargs="+",
+        type=image_source,
+        default=[],
+        help="files, or folders to search (default: RUN/calibration, or patterns)",
+    )
+    add("--count", type=positive_int, default=COUNT, help="images at most (default: %(default)s)")
+    add("--json", type=new_file, help="file to write")
+    flags = parser.parse_args(argv)
+    quiet_tensorflow()
+    use_cpu()  # for exact numbers, and the artifact runs beside this process
+    from common.files import write_json
+    from common.networks import load_trained
+
+    try:
+        trained = load_trained(flags.against)
+        result = verify(flags.artifact, trained, flags.images, flags.count)
+        if flags.json:
+            write_json(flags.json, result)
+    except ProgramError as error:
+        parser.stop(error)
+    print_table(result)
+    if result["missed"]:
+        parser.exit(1)
+
+
+def artifact_path(text):
+    """argparse type: a SavedModel's folder or a LiteRT file."""
+    path = pathlib.Path(text)
+    if (path.suffix == ".tflite" and path.is_file()) or (path / "saved_model.pb").is_file():
+        return path
+    raise argparse.ArgumentTypeError(f"{text} is neither a SavedModel nor a .tflite file")
+
+
+def verify(artifact, trained, paths=(), count=COUNT):
+    """Compares an artifact with the network it was made from.
+
+    Args:
+        artifact: Path of a SavedModel's folder or of a LiteRT file.
+        trained: The `Trained`.
+        paths: Image files and folders; empty for those of the run, or for patterns.
+        count: Images at most.
+
+    Returns:
+        Dict: `artifact`; `size`, `precision` and `bytes` of `artifacts.describe`; `images`, how
+        many and where from; `signatures`, by name the figures of `compare`, `milliseconds` for one
+        batch, `operations` and, for LiteRT, delegate `partitions`; and `missed`, a text for each
+        bound that does not hold.
+
+    Raises:
+        ProgramError: If an image cannot be read, or the artifact does not run.
+    """
+    import numpy as np
+
+    from export.artifacts import describe
+    from export.comparison import compare, compare_bytes, missed_bounds, reference
+    from export.images import images_for
+    from export.network import check_classifier
+
+    described = describe(artifact)
+    check_classifier(trained.network)
+    images, origin = images_for(trained, paths, described["size"], count)
+    images = np.round(images)  # as the pixels of a file
+    outputs, signatures = reload(artifact, images)
+    expected = reference(trained.network, images)
+    missed = []
+    for name, figures in signatures.items():
+        if name == "serve_bytes":
+            figures |= compare_bytes(outputs[name], trained, images)
+        else:
+            figures |= compare(outputs[name], expected)
+        missed += [f"{name}: {text}" for text in missed_bounds(figures, described["precision"])]
+    return {
+        "artifact": str(artifact),
+        **described,
+        "images": {"count": len(images), "origin": origin},
+        "signatures": signatures,
+        "missed": missed,
+    }
+
+
+def reload(artifact, images):
+    """Runs an artifact in a fresh process, see `reload.py`.
+
+    Returns:
+        Outputs by signature and name, and the report by signature.
+
+    Raises:
+        ProgramError: If it does not run.
+    """
+    import numpy as np
+
+    program = pathlib.Path(__file__).with_name("reload.py")
+    with tempfile.TemporaryDirectory() as folder:
+        given, results = pathlib.Path(folder) / "images.npy", pathlib.Path(folder) / "out.npz"
+        np.save(given, images)
+        # -P: the folder of the program is not searched for modules.
+        command = [sys.executable, "-P", program, artifact.resolve(), given, results]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            raise ProgramError(f"{artifact} does not run: {lines[-1]}")
+        outputs = {}
+        with np.load(results) as arrays:
+            report = json.loads(str(arrays["report"]))
+            for name in arrays.files:
+                signature, _, output = name.partition("/")
+                if output:
+                    outputs.setdefault(signature, {})[output] = arrays[name]
+    return outputs, report
+
+
+def print_table(result):
+    """Prints what `verify` found."""
+    import rich.console
+    import rich.table
+
+    images = result["images"]
+    title = (
+        f"{result['artifact']}: {result['precision']}, {result['bytes'] / 1e6:.1f} MB, "
+        f"{images['count']} images ({images['origin']})"
+    )
+    table = rich.table.Table(title=title)
+    headings = ("error", "noise", "agreement", "ms", "operations", "partitions")
+    for heading in ("signature", *headings):
+        left = heading == "signature"
+        table.add_column(heading, justify="left" if left else "right", no_wrap=left)
+    for name, figures in result["signatures"].items():
+        cells = {
+            "error": _number(figures.get("error"), ".1e"),
+            "noise": _number(figures.get("noise"), ".1e"),
+            "agreement": _number(figures.get("agreement"), ".2%"),
+            "ms": f"{figures['milliseconds']:.1f}",
+            "operations": str(figures["operations"]),
+            "partitions": str(figures.get("partitions", "")),
+        }
+        table.add_row(name, *(cells[heading] for heading in headings))
+    console = rich.console.Console()
+    console.print(table)
+    for text in result["missed"]:
+        console.print(f"MISSED  {text}")
+
+
+def _number(value, form):
+    return "" if value is None else format(value, form)
+
+
+if __name__ == "__main__":
+    main()

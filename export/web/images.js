@@ -1,0 +1,93 @@
+// Images as evaluation prepares them: common/images.py, in the browser.
+
+// Pixels of an ImageData as rows of RGB in 0..255; transparency is ignored.
+export function toImage({width, height, data}) {
+  const pixels = new Float32Array(width * height * 3);
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) pixels[3 * i + c] = data[4 * i + c];
+  }
+  return {width, height, pixels};
+}
+
+// To the nearest integer, and halves to the even one, as TensorFlow does.
+function round(x) {
+  const nearest = Math.round(x);
+  return nearest - x === 0.5 && nearest % 2 ? nearest - 1 : nearest;
+}
+
+// Scales the short side to size / cropFraction and crops the centre.
+export function evaluationImage(image, size, cropFraction) {
+  const short = round(size / cropFraction);
+  const scale = short / Math.min(image.width, image.height);
+  const width = Math.max(short, round(image.width * scale));
+  const height = Math.max(short, round(image.height * scale));
+  return crop(resize(image, width, height), size);
+}
+
+// Averages blocks, so that a drawing looks as the data set's 8×8 scans do.
+export function shrink(image, grid) {
+  return resize(image, grid, grid, boxWeights);
+}
+
+function resize(image, width, height, weights = triangleWeights) {
+  const columns = weights(image.width, width);
+  const rows = weights(image.height, height);
+  const wide = new Float32Array(width * image.height * 3);
+  for (let y = 0; y < image.height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (const [from, weight] of columns[x]) {
+        for (let c = 0; c < 3; c++) {
+          wide[3 * (y * width + x) + c] += weight * image.pixels[3 * (y * image.width + from) + c];
+        }
+      }
+    }
+  }
+  const pixels = new Float32Array(width * height * 3);
+  for (let y = 0; y < height; y++) {
+    for (const [from, weight] of rows[y]) {
+      for (let i = 0; i < 3 * width; i++) {
+        pixels[3 * y * width + i] += weight * wide[3 * from * width + i];
+      }
+    }
+  }
+  return {width, height, pixels};
+}
+
+// Bilinear, wider than a pixel when it shrinks (antialiasing): for each pixel, sources and weights.
+function triangleWeights(source, target) {
+  const step = source / target;
+  const radius = Math.max(step, 1);
+  return taps(source, target, radius, (distance) => Math.max(0, 1 - Math.abs(distance) / radius));
+}
+
+function boxWeights(source, target) {
+  const radius = source / target / 2;
+  return taps(source, target, radius, (distance) => (Math.abs(distance) < radius ? 1 : 0));
+}
+
+function taps(source, target, radius, kernel) {
+  return Array.from({length: target}, (_, i) => {
+    const centre = ((i + 0.5) * source) / target;
+    const first = Math.max(0, Math.floor(centre - radius));
+    const last = Math.min(source - 1, Math.ceil(centre + radius));
+    const found = [];
+    let sum = 0;
+    for (let from = first; from <= last; from++) {
+      const weight = kernel(from + 0.5 - centre);
+      if (weight > 0) found.push([from, weight]);
+      sum += weight;
+    }
+    return found.map(([from, weight]) => [from, weight / sum]);
+  });
+}
+
+function crop({width, height, pixels}, size) {
+  const left = Math.floor((width - size) / 2);
+  const top = Math.floor((height - size) / 2);
+  const cut = new Float32Array(size * size * 3);
+  for (let y = 0; y < size; y++) {
+    const start = 3 * ((y + top) * width + left);
+    cut.set(pixels.subarray(start, start + 3 * size), 3 * y * size);
+  }
+  return {width: size, height: size, pixels: cut};
+}

@@ -1,0 +1,130 @@
+"""Serves a page that classifies images in the browser: `python export/web/serve.py RUN`.
+
+RUN is a run's folder, a `.keras` file, or a `.tflite` file of export/tflite.py.
+"""
+
+import argparse
+import functools
+import http.server
+import json
+import pathlib
+import sys
+import tempfile
+import webbrowser
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[2])
+
+from common.cli import Parser, existing_weights, port, quiet_tensorflow, use_cpu
+from common.errors import ProgramError, SettingError
+
+FOLDER = pathlib.Path(__file__).resolve().parent
+LIBRARY = FOLDER / "node_modules" / "@litertjs" / "core"
+GRIDS = {"digits": 8}  # data sets of drawings, and the pixels of a side of theirs
+
+
+def main(argv=None):
+    parser = Parser(__doc__)
+    parser.add_argument("run", metavar="RUN", type=existing_weights, help="see above")
+    parser.add_argument("--port", type=port, default=8000, help="(default: %(default)s)")
+    parser.add_argument(
+        "--open", action=argparse.BooleanOptionalAction, default=True, help="open a browser"
+    )
+    flags = parser.parse_args(argv)
+    if not LIBRARY.is_dir():
+        parser.error(f"the page needs LiteRT's library: npm ci --prefix {FOLDER}")
+    quiet_tensorflow()
+    use_cpu()  # for exact numbers, and the artifact runs beside this process
+    with tempfile.TemporaryDirectory() as folder:
+        files = {}
+        try:
+            server = make_server(files, flags.port)
+        except OSError as error:
+            parser.error(f"argument --port: cannot listen on {flags.port}: {error.strerror}")
+        try:
+            files |= make_files(flags.run, pathlib.Path(folder))
+        except ProgramError as error:
+            parser.stop(error)
+        url = f"http://localhost:{server.server_port}/"
+        print(f"{url}  stop with Ctrl-C", flush=True)
+        if flags.open:
+            webbrowser.open(url)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print()
+
+
+def make_files(path, folder):
+    """The network as LiteRT, and what the page has to know about it.
+
+    Args:
+        path: A `.keras` or `.tflite` file.
+        folder: Where to put a `.tflite` made from the former.
+
+    Returns:
+        Dict from the names that the page asks for to bytes.
+
+    Raises:
+        ProgramError: If that is not possible.
+    """
+    from export import tflite
+    from export.artifacts import describe, read_about
+
+    model = path
+    if path.suffix != ".tflite":
+        model = folder / "model.tflite"
+        flags = tflite.make_parser().parse_args([str(path), "--out", str(model)])
+        tflite.export(flags)
+    described, about = describe(model), read_about(model)
+    if described["batch"] != 1:
+        raise SettingError(f"argument RUN: {path} takes {described['batch']} images at once, not 1")
+    about = {
+        "name": f"{path.parent.name}/{path.name}",
+        "labels": about["labels"],
+        "size": described["size"],
+        "cropFraction": about["crop_fraction"],
+        "input": "images",
+        "megabytes": described["bytes"] / 1e6,
+        "grid": GRIDS.get(about["dataset"]),
+    }
+    return {"model.json": json.dumps(about).encode(), "model.tflite": model.read_bytes()}
+
+
+def make_server(files, port):
+    """A server of the page, its library and `files`, on this machine only."""
+    handler = functools.partial(Handler, files, directory=str(FOLDER))
+    return http.server.ThreadingHTTPServer(("localhost", port), handler)
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Answers with files of this folder, and with some from memory."""
+
+    def __init__(self, files, *args, **options):
+        self.files = files
+        super().__init__(*args, **options)
+
+    def do_GET(self):
+        content = self.files.get(self.path.partition("?")[0].lstrip("/"))
+        if content is None:
+            super().do_GET()
+            return
+        self.send_response(200)
+        self.send_header("Content-Type", "application/octet-stream")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def end_headers(self):
+        # Threads of WebAssembly share memory, which browsers allow to isolated pages only.
+        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
+        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def log_message(self, *_):
+        """Says nothing about each request."""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What the tests of export share: a trained network, its SavedModel, images."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+
+@pytest.fixture(scope="session")
+def run(make_run):
+    """Folder of a run on digits."""
+    return make_run(1)[0]
+
+
+@pytest.fixture(scope="session")
+def network(run):
+    return keras.saving.load_model(run / "model.keras", compile=False)
+
+
+@pytest.fixture(scope="session")
+def exported(program, run, tmp_path_factory):
+    """Version 1 of the digits network, and the finished program that exported it."""
+    models = tmp_path_factory.mktemp("models")
+    done = program("export/saved_model.py", run, "--out", models / "digits", "--max-batch", 6)
+    assert done.returncode == 0, done.stderr
+    return models / "digits" / "1", done
+
+
+@pytest.fixture(scope="session")
+def digit_files(tmp_path_factory):
+    """PNG files of 64 digits, in a folder."""
+    folder = tmp_path_factory.mktemp("digits")
+    for index, image in enumerate(load_digits().images[-64:]):
+        Image.fromarray((image * 15.9375).astype("uint8")).save(folder / f"{index:02}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def images():
+    """16 random images for the digits network."""
+    return np.random.default_rng(0).uniform(0, 255, (16, 32, 32, 3)).astype("float32")
+
+
+@pytest.fixture(scope="session")
+def trained_run(program, data_dir, tmp_path_factory):
+    """Folder of a run on digits that was trained as the recipe has it: takes minutes."""
+    folder = tmp_path_factory.mktemp("trained") / "digits"
+    done = program("training/fit.py", "--data-dir", data_dir, "--out", folder)
+    assert done.returncode == 0, done.stderr
+    return folder

@@ -1,0 +1,134 @@
+"""A server that speaks TF Serving's protocols over a SavedModel, for the tests of the client."""
+
+import base64
+import concurrent.futures
+import contextlib
+import http.server
+import json
+import threading
+
+import grpc
+import tensorflow as tf
+from tensorflow_serving.apis import (
+    get_model_status_pb2,
+    model_service_pb2_grpc,
+    predict_pb2,
+    prediction_service_pb2_grpc,
+)
+
+STATES = get_model_status_pb2.ModelVersionStatus.State
+
+
+class Model:
+    """The model behind both servers, and how it behaves.
+
+    Attributes:
+        loading: Answers to questions for the state that still say that it is loading.
+        unavailable: Predictions that still fail as on a server that is overloaded.
+        calls: Number of predictions asked for.
+    """
+
+    def __init__(self, folder, name="digits"):
+        self.signatures = tf.saved_model.load(str(folder)).signatures
+        self.name = name
+        self.loading = self.unavailable = self.calls = 0
+
+    def state(self):
+        if self.loading:
+            self.loading -= 1
+            return "LOADING"
+        return "AVAILABLE"
+
+    def overloaded(self):
+        self.calls += 1
+        if self.unavailable:
+            self.unavailable -= 1
+            return True
+        return False
+
+
+class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
+    def __init__(self, model):
+        self.model = model
+
+    def Predict(self, request, context):  # noqa: N802
+        if self.model.overloaded():
+            context.abort(grpc.StatusCode.UNAVAILABLE, "overloaded")
+        function = self.model.signatures[request.model_spec.signature_name]
+        inputs = {key: tf.constant(tf.make_ndarray(t)) for key, t in request.inputs.items()}
+        try:
+            outputs = function(**inputs)
+        except tf.errors.InvalidArgumentError as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
+        response = predict_pb2.PredictResponse()
+        for key, value in outputs.items():
+            response.outputs[key].CopyFrom(tf.make_tensor_proto(value.numpy()))
+        return response
+
+
+class Models(model_service_pb2_grpc.ModelServiceServicer):
+    def __init__(self, model):
+        self.model = model
+
+    def GetModelStatus(self, request, context):  # noqa: N802
+        if request.model_spec.name != self.model.name:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"{request.model_spec.name} not found")
+        response = get_model_status_pb2.GetModelStatusResponse()
+        response.model_version_status.add(version=1, state=STATES.Value(self.model.state()))
+        return response
+
+
+@contextlib.contextmanager
+def grpc_server(model):
+    """Serves a model by gRPC; gives `HOST:PORT`."""
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(2))
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Predictions(model), server)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(Models(model), server)
+    port = server.add_insecure_port("localhost:0")
+    server.start()
+    yield f"localhost:{port}"
+    server.stop(None)
+
+
+@contextlib.contextmanager
+def rest_server(model):
+    """Serves a model by REST; gives `HOST:PORT`."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            if self.path != f"/v1/models/{model.name}":
+                return self.answer(404, {"error": f"no model at {self.path}"})
+            return self.answer(200, {"model_version_status": [{"state": model.state()}]})
+
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if model.overloaded():
+                return self.answer(503, {"error": "overloaded"})
+            assert self.path == f"/v1/models/{model.name}:predict"
+            images = [base64.b64decode(one["image_bytes"]["b64"]) for one in body["instances"]]
+            function = model.signatures[body["signature_name"]]
+            try:
+                outputs = function(image_bytes=tf.constant(images))
+            except tf.errors.InvalidArgumentError as error:
+                return self.answer(400, {"error": error.message})
+            rows = zip(outputs["classes"].numpy(), outputs["scores"].numpy(), strict=True)
+            predictions = [
+                {"classes": [label.decode() for label in labels], "scores": scores.tolist()}
+                for labels, scores in rows
+            ]
+            return self.answer(200, {"predictions": predictions})
+
+        def answer(self, status, content):
+            text = json.dumps(content).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("localhost", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"localhost:{server.server_port}"
+    server.shutdown()

@@ -1,0 +1,130 @@
+"""client.py against a server that speaks TF Serving's protocols over the exported SavedModel."""
+
+import shutil
+import socket
+import subprocess
+
+import numpy as np
+import pytest
+
+from export import client
+from export.serving import GrpcClient, RefusedError, RestClient, ServerError
+from tests.export.encoding import encode, picture, png_header
+from tests.export.server import Model, grpc_server, rest_server
+
+PROTOCOLS = {"grpc": (grpc_server, GrpcClient), "rest": (rest_server, RestClient)}
+
+
+@pytest.fixture(scope="module")
+def model(exported):
+    return Model(exported[0])
+
+
+@pytest.fixture(params=PROTOCOLS)
+def served(request, model):
+    """Protocol, address and client of the served model."""
+    serve, make = PROTOCOLS[request.param]
+    model.loading = model.unavailable = model.calls = 0
+    with serve(model) as host:
+        yield request.param, host, make(host, "digits", 10.0)
+
+
+def test_predictions_are_the_models(served, model):
+    images = [encode(picture(seed), "PNG") for seed in range(3)]
+    expected = model.signatures["serve_bytes"](image_bytes=np.array(images, object))
+    for place, (classes, scores) in enumerate(served[2].predict(images)):
+        assert classes == expected["classes"][place].numpy().astype(str).tolist()
+        np.testing.assert_allclose(scores, expected["scores"][place], rtol=1e-6)
+
+
+def test_an_overloaded_server_is_asked_again(served, model):
+    model.unavailable = 2
+    assert len(served[2].predict([encode(picture(0), "PNG")])) == 1
+    assert model.calls == 3
+
+
+def test_gives_up_in_the_end(served, model):
+    model.unavailable = 100
+    with pytest.raises(ServerError, match=r"(?i)unavailable|503"):
+        served[2].predict([encode(picture(0), "PNG")])
+    assert model.calls == 4
+
+
+def test_bad_images_are_refused(served):
+    with pytest.raises(RefusedError, match="must have 1 to"):
+        served[2].predict([png_header(30_000, 30_000)])
+
+
+def test_waits_until_the_model_is_loaded(served, model):
+    model.loading = 2
+    client.wait_until_ready(served[2], 10.0)
+    assert model.loading == 0
+    model.loading = 100
+    with pytest.raises(ServerError, match="no version of digits is available yet"):
+        client.wait_until_ready(served[2], 0.1)
+
+
+def test_the_program_prints_labels_and_names_what_is_refused(served, model, tmp_path, capsys):
+    paths = []
+    for seed in range(5):
+        paths.append(tmp_path / f"{seed}.jpg")
+        paths[-1].write_bytes(b"nothing" if seed == 3 else encode(picture(seed), "JPEG"))
+    flags = ["--protocol", served[0], "--host", served[1], "--model", "digits", "--batch", "2"]
+    with pytest.raises(SystemExit) as stopped:
+        client.main([*flags, *map(str, paths)])
+    assert stopped.value.code == RefusedError.exit_code
+    output = capsys.readouterr()
+    printed = output.out.splitlines()
+    assert len(printed) == 4 * 6
+    image = (tmp_path / "0.jpg").read_bytes()
+    expected = model.signatures["serve_bytes"](image_bytes=np.array([image], object))
+    assert printed[0] == str(paths[0])
+    score, label = printed[1].split()
+    assert label == expected["classes"][0, 0].numpy().decode()
+    assert score == f"{expected['scores'][0, 0]:.2%}"
+    (refused,) = output.err.splitlines()
+    assert refused.startswith(str(paths[3]))
+    assert "must be a JPEG or a PNG" in refused
+
+
+def test_an_unknown_model_and_a_missing_server_are_one_line(served, tmp_path, capsys):
+    path = tmp_path / "image.png"
+    path.write_bytes(encode(picture(0), "PNG"))
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        nobody = f"localhost:{free.getsockname()[1]}"
+    for host, name in ((served[1], "unknown"), (nobody, "digits")):
+        flags = ["--protocol", served[0], "--host", host, "--model", name, "--wait", "0.1"]
+        with pytest.raises(SystemExit) as stopped:
+            client.main([*flags, str(path)])
+        assert stopped.value.code == ServerError.exit_code
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1
+        assert host in error
+
+
+@pytest.mark.skipif(
+    shutil.which("tensorflow_model_server") is None, reason="there is no TF Serving on the PATH"
+)
+def test_the_real_server(exported, capsys, tmp_path):
+    models = exported[0].parents[1]
+    config = (models / "models.config").read_text().replace("/models/", f"{models}/")
+    (tmp_path / "models.config").write_text(config)
+    command = [
+        *("tensorflow_model_server", "--port=18500", "--rest_api_port=18501"),
+        f"--model_config_file={tmp_path / 'models.config'}",
+        *("--enable_batching", f"--batching_parameters_file={models / 'batching_parameters.txt'}"),
+        f"--monitoring_config_file={models / 'monitoring.config'}",
+    ]
+    path = tmp_path / "image.png"
+    path.write_bytes(encode(picture(0), "PNG"))
+    server = subprocess.Popen(command)
+    try:
+        for protocol, port in (("grpc", 18500), ("rest", 18501)):
+            host = f"localhost:{port}"
+            flags = ["--protocol", protocol, "--host", host, "--model", "digits", "--wait", "60"]
+            client.main([*flags, str(path)])
+            assert len(capsys.readouterr().out.splitlines()) == 6
+    finally:
+        server.terminate()
+        server.wait()

@@ -1,0 +1,43 @@
+"""verify.py: right artifacts pass, wrong ones do not."""
+
+import json
+
+import pytest
+
+from export import verify
+from pale_tf import PaleN
+
+
+def test_a_right_artifact_passes(exported, run, digit_files, tmp_path, capsys):
+    flags = [str(exported[0]), "--against", str(run), "--images", str(digit_files)]
+    verify.main([*flags, "--json", str(tmp_path / "out.json"), "--count", "20"])
+    printed = capsys.readouterr().out
+    assert "serving_xla" in printed
+    result = json.loads((tmp_path / "out.json").read_text())
+    assert result["images"]["count"] == 16  # every fourth of 64
+    for signature in ("serving_default", "serving_xla"):
+        assert result["signatures"][signature]["error"] < 1e-4
+        assert result["signatures"][signature]["agreement"] == 1.0
+
+
+def test_the_artifact_of_another_network_fails(exported, tmp_path, capsys):
+    other = PaleN(input_shape=(32, 32, 3), classes=10)
+    other.save(tmp_path / "other.keras")
+    with pytest.raises(SystemExit) as stopped:
+        verify.main([str(exported[0]), "--against", str(tmp_path / "other.keras")])
+    assert stopped.value.code == 1
+    assert "MISSED  serving_default: error is" in capsys.readouterr().out
+
+
+def test_a_damaged_artifact_is_one_line(run, tmp_path, capsys):
+    for name, content in (("x.tflite", b"nothing at all"), ("y/saved_model.pb", b"\x07nothing")):
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        artifact = path if path.suffix == ".tflite" else path.parent
+        with pytest.raises(SystemExit) as stopped:
+            verify.main([str(artifact), "--against", str(run)])
+        assert stopped.value.code == 2
+        error = capsys.readouterr().err
+        assert "is not an artifact of this project" in error
+        assert error.count("\n") == 1
