@@ -15,7 +15,7 @@ BOUNDS = {
     "float32": {"error": 1e-4},
     "float16": {"noise": 0.01, "agreement": 0.99},
     "dynamic": {"noise": 0.1, "agreement": 0.99},
-    "int8": {"noise": 0.3, "agreement": 0.99},
+    "int8": {"noise": 0.1, "agreement": 0.99},
 }
 
 # A network is decided on an image if its two best probabilities differ by this at least.

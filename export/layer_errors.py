@@ -24,7 +24,8 @@ def layer_errors(model, quantized, images):
     layers, twins = read_layers(model), read_layers(quantized)
     errors = {}
     for layer, twin in zip(layers, twins, strict=True):
-        x, bias = given[layer["input"]["index"]], values(layer["bias"])
+        x = given[layer["input"]["index"]]
+        bias = values(layer["bias"]) if layer["bias"] else 0.0
         exact = apply(layer, x, values(layer["weights"]), bias)
         x = rounded(x, twin["input"])
         approximate = rounded(apply(layer, x, values(twin["weights"]), bias), twin["output"])
@@ -63,13 +64,15 @@ def read_layers(model):
             continue
         tensors = [
             {"index": index, "tensor": graph.tensors[index], "model": contents}
-            for index in (*operation.inputs[:3], operation.outputs[0])
+            for index in (*operation.inputs[:2], operation.outputs[0])
         ]
+        bias = [index for index in operation.inputs[2:] if index >= 0]  # left out if it is 0
         layers.append(
             {
                 "name": tensors[-1]["tensor"].name.decode(),
+                "bias": {"tensor": graph.tensors[bias[0]], "model": contents} if bias else None,
                 "stride": getattr(operation.builtinOptions, "strideH", None),
-                **dict(zip(("input", "weights", "bias", "output"), tensors, strict=True)),
+                **dict(zip(("input", "weights", "output"), tensors, strict=True)),
             }
         )
     return layers

@@ -8,11 +8,14 @@ import numpy as np
 from ai_edge_litert.tools import flatbuffer_utils
 from litert_quantizer import Quantizer
 from litert_quantizer.algorithm_manager import AlgorithmName
+from litert_quantizer.calibrator import Calibrator
 from litert_quantizer.qtyping import TFLOperationName
+from litert_quantizer.recipe_manager import RecipeManager
+from litert_quantizer.utils import qsv_utils
 
 from export.comparison import compare, missed_bounds
 from export.layer_errors import layer_errors
-from export.reload import lite_outputs, open_lite
+from export.reload import THREADS, lite_outputs, open_lite
 
 # It says how much memory that takes, which is what calibration is about.
 warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
@@ -74,12 +77,18 @@ def quantize_static(model, images):
 
 
 def calibrate(model, images):
-    """Ranges of all tensors on the images."""
-    quantizer = static_quantizer(model, in_float=())
+    """Ranges of all tensors on the images.
+
+    The widest on any image. `Quantizer.calibrate` averages over images, and clips half of them.
+    """
     batch = _batch(model)
     filled = np.resize(images, (-(-len(images) // batch) * batch, *images.shape[1:]))
     samples = [{ARGUMENT: part} for part in np.split(filled, len(filled) // batch)]
-    return quantizer.calibrate({SIGNATURE: samples})
+    calibrator = Calibrator(bytearray(model), THREADS, qsv_update_func=qsv_utils.min_max_update)
+    recipe = RecipeManager()
+    recipe.load_quantization_recipe(static_quantizer(model, ()).get_quantization_recipe())
+    calibrator.calibrate({SIGNATURE: samples}, recipe)
+    return calibrator.get_model_qsvs()
 
 
 def apply_static(model, calibration, in_float):

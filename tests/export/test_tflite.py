@@ -11,7 +11,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from common.images import evaluation_image
 from common.networks import in_float32
-from export import layer_errors, tflite
+from export import layer_errors, quantization, tflite
 from export.reload import lite_outputs, open_lite, run_lite
 
 # What a fixed batch makes needless, what no delegate takes, and what is not built in.
@@ -150,3 +150,21 @@ class Table:
     def floats(self, slot):
         start, count = self.inner.Vector(self._at(slot)), self.inner.VectorLen(self._at(slot))
         return np.frombuffer(self.content, "<f4", count, start).tolist()
+
+
+def test_layers_without_a_bias_have_errors_too():
+    """The converter drops a bias of zeros, which an untrained network is full of."""
+    weights = np.random.default_rng(0).normal(size=(12, 5)).astype("float32")
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 2, 2, 3), name="images")])
+    def serve(images):
+        return {"logits": tf.reshape(images, (1, 12)) @ weights}
+
+    model = tf.lite.TFLiteConverter.from_concrete_functions(
+        [serve.get_concrete_function()], tf.Module()
+    ).convert()
+    images = np.random.default_rng(1).uniform(0, 255, (4, 2, 2, 3)).astype("float32")
+    calibration = quantization.calibrate(model, images)
+    quantized = quantization.apply_static(model, calibration, in_float=())
+    (error,) = layer_errors.layer_errors(model, quantized, images).values()
+    assert 1e-4 < error < 0.05
