@@ -107,6 +107,13 @@ def make_folder(parser, argument, path):
         parser.error(f"argument {argument}: cannot write to the folder {path}")
 
 
+def working_on(text):
+    """Context manager that shows on a terminal what is being done."""
+    import rich.console
+
+    return rich.console.Console(stderr=True).status(f"{text}…")
+
+
 def use_cpu():
     """Hides all GPUs from TensorFlow. Call it before TensorFlow is imported."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"

@@ -20,7 +20,7 @@ def write_card(folder, trained, artifact, signatures, verification):
         trained: The `Trained` that was exported.
         artifact: Folder whose files the card lists, with sizes and checksums.
         signatures: Dict of texts: what each signature takes and gives.
-        verification: What `verify` returned, or None.
+        verification: What `verify` returned. It names the artifact as it was called then.
 
     Raises:
         WriteError: If they cannot be written.
@@ -35,7 +35,7 @@ def write_card(folder, trained, artifact, signatures, verification):
         "origin": origin(trained),
         "test_scores": _read(trained.folder / METRICS),
         "signatures": signatures,
-        "verification": verification,
+        "verification": {k: v for k, v in verification.items() if k != "artifact"},
         "files": checksums(artifact),
         "versions": {
             "python": platform.python_version(),
@@ -93,13 +93,11 @@ def as_markdown(card):
     lines += [f"- {name}: {value}" for name, value in scores.items()] or ["not recorded"]
     lines += ["", "## Signatures", ""]
     lines += [f"- `{name}`: {text}" for name, text in card["signatures"].items()]
-    if card["verification"]:
-        lines += ["", "## Differences from the network", ""]
-        lines += [
-            f"- `{name}`: at most {figures['error']:.1e}"
-            for name, figures in card["verification"]["signatures"].items()
-            if "error" in figures
-        ]
+    lines += ["", "## Differences from the network", ""]
+    lines += [
+        f"- `{name}`: at most {figures['error']:.1e}"
+        for name, figures in card["verification"]["signatures"].items()
+    ]
     lines += ["", "## Files", "", "| file | bytes | SHA-256 |", "|---|---|---|"]
     lines += [
         f"| {name} | {file['bytes']:,} | `{file['sha256']}` |"

@@ -1,7 +1,6 @@
 """LiteRT models in eight bits."""
 
 import re
-import tempfile
 import warnings
 
 import numpy as np
@@ -57,14 +56,14 @@ def quantize_static(model, images):
         Bytes, and a report: for each layer its error and whether it stayed in float32, and the
         figures of each attempt.
     """
-    expected = run(model, images)
+    expected = lite_outputs(open_lite(model), images)
     calibration = calibrate(model, images)
     quantized = apply_static(model, calibration, in_float=())
     errors = layer_errors(model, quantized, images)
     names = sorted(errors, key=errors.get, reverse=True)
     kept, attempts = 0, []
     while True:
-        figures = compare(run(quantized, images), expected)
+        figures = compare(lite_outputs(open_lite(quantized), images), expected)
         attempts.append({"layers_in_float": kept, **figures})
         if kept == len(names) or not missed_bounds(figures, "int8"):
             break
@@ -81,7 +80,7 @@ def calibrate(model, images):
 
     The widest on any image. `Quantizer.calibrate` averages over images, and clips half of them.
     """
-    batch = _batch(model)
+    batch = int(open_lite(model).get_input_details()[0]["shape"][0])
     filled = np.resize(images, (-(-len(images) // batch) * batch, *images.shape[1:]))
     samples = [{ARGUMENT: part} for part in np.split(filled, len(filled) // batch)]
     calibrator = Calibrator(bytearray(model), THREADS, qsv_update_func=qsv_utils.min_max_update)
@@ -124,18 +123,3 @@ def static_quantizer(model, in_float):
                 f"^{re.escape(name)}$", operation, algorithm_key=AlgorithmName.NO_QUANTIZE
             )
     return quantizer
-
-
-def run(model, images):
-    """Outputs of the bytes of a model."""
-    with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
-        file.write(model)
-        file.flush()
-        return lite_outputs(open_lite(file.name), images)
-
-
-def _batch(model):
-    with tempfile.NamedTemporaryFile(suffix=".tflite") as file:
-        file.write(model)
-        file.flush()
-        return int(open_lite(file.name).get_input_details()[0]["shape"][0])

@@ -3,6 +3,7 @@
 Writes the next version of the model NAME, and what the server is started with into MODELS.
 """
 
+import contextlib
 import pathlib
 import sys
 
@@ -16,6 +17,7 @@ from common.cli import (
     positive_int,
     quiet_tensorflow,
     use_cpu,
+    working_on,
 )
 from common.errors import ProgramError, WriteError
 from export.image_files import image_source
@@ -87,11 +89,13 @@ def export(flags):
     from export.verify import verify
 
     batches = server_files.choose_batches(flags.out.parent, flags.max_batch)
-    trained = load_trained(flags.run)
-    network = inference_network(trained.network, flags.size)
-    signatures = make_signatures(network, trained.labels, trained.crop_fraction, flags.xla)
-    with versions.new_version(flags.out) as version:
-        write_model(version.path, network, signatures)
+    with working_on("making the signatures"):
+        trained = load_trained(flags.run)
+        network = inference_network(trained.network, flags.size)
+        signatures = make_signatures(network, trained.labels, trained.crop_fraction, flags.xla)
+    with versions.new_version(flags.out) as version, writing(flags.out):
+        with working_on("writing the SavedModel"):
+            write_model(version.path, network, signatures)
         result = verify(version.path, trained, flags.images)
         if result["missed"]:
             raise ProgramError(f"the SavedModel is wrong: {'; '.join(result['missed'])}")
@@ -105,20 +109,23 @@ def export(flags):
 
 
 def write_model(folder, network, signatures):
-    """Writes the SavedModel.
-
-    Raises:
-        WriteError: If that is not possible.
-    """
+    """Writes the SavedModel."""
     import tensorflow as tf
 
     holder = tf.Module()
     holder.weights = [variable.value for variable in network.variables]
+    tf.saved_model.save(holder, folder, signatures=signatures)
+
+
+@contextlib.contextmanager
+def writing(folder):
+    """Makes a `WriteError` of TensorFlow's errors, such as that of a full disk."""
+    import tensorflow as tf
+
     try:
-        tf.saved_model.save(holder, folder, signatures=signatures)
+        yield
     except tf.errors.OpError as error:
-        reason = error.message.splitlines()[0]
-        raise WriteError(f"cannot write {folder.parent}: {reason}") from error
+        raise WriteError(f"cannot write {folder}: {error.message.splitlines()[0]}") from error
 
 
 def summary(version, model):

@@ -14,6 +14,7 @@ from common.cli import (
     positive_int,
     quiet_tensorflow,
     use_cpu,
+    working_on,
 )
 from common.errors import ProgramError, SettingError
 from export.image_files import image_source
@@ -82,7 +83,8 @@ def export(flags):
     from export.network import inference_network
     from export.verify import verify
 
-    trained = load_trained(flags.run)
+    with working_on("loading the network"):
+        trained = load_trained(flags.run)
     network = inference_network(trained.network, flags.size)
     size, report = network.input_shape[1], None
     images, origin = images_for(trained, flags.images, size, CALIBRATION_IMAGES)
@@ -91,11 +93,13 @@ def export(flags):
             "argument --images: int8 needs images like those that the network will see; "
             f"there are none in {trained.folder}"
         )
-    model = lite.convert(network, flags.batch, float16=flags.precision == "float16")
+    with working_on("converting"):
+        model = lite.convert(network, flags.batch, float16=flags.precision == "float16")
     if flags.precision == "dynamic":
         model = quantization.quantize_dynamic(model)
     if flags.precision == "int8":
-        model, report = quantization.quantize_static(model, images)
+        with working_on(f"calibrating on {len(images)} images, and measuring every layer"):
+            model, report = quantization.quantize_static(model, images)
     model = lite.add_metadata(model, trained, network, flags.precision)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, flags.out.name)

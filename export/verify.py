@@ -14,7 +14,15 @@ import tempfile
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import Parser, existing_weights, new_file, positive_int, quiet_tensorflow, use_cpu
+from common.cli import (
+    Parser,
+    existing_weights,
+    new_file,
+    positive_int,
+    quiet_tensorflow,
+    use_cpu,
+    working_on,
+)
 from common.errors import ProgramError
 from export.image_files import image_source
 
@@ -91,8 +99,9 @@ def verify(artifact, trained, paths=(), count=COUNT):
     check_classifier(trained.network)
     images, origin = images_for(trained, paths, described["size"], count)
     images = np.round(images)  # as the pixels of a file
-    outputs, signatures = reload(artifact, images)
-    expected = reference(trained.network, images)
+    with working_on("running the artifact by itself, and the network"):
+        outputs, signatures = reload(artifact, images)
+        expected = reference(trained.network, images)
     missed = []
     for name, figures in signatures.items():
         if name == "serve_bytes":

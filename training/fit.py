@@ -47,9 +47,15 @@ def main(argv=None):
 
 
 def make_parser():
-    """Flags of a run. Those that default to the recipe's value override it."""
+    """Flags of a run."""
     parser = Parser(__doc__)
-    add = parser.add_argument
+    add_recipe_flags(parser.add_argument)
+    add_run_flags(parser.add_argument)
+    return parser
+
+
+def add_recipe_flags(add):
+    """Flags that choose a recipe, and that override it."""
     add(
         "--recipe",
         choices=recipe_names(),
@@ -61,13 +67,6 @@ def make_parser():
         "test), or tfds:NAME (default: the recipe's)",
     )
     add("--model", choices=MODELS, help="network (default: the recipe's)")
-    add(
-        "--strategy",
-        choices=("none", "mirrored", "multi_worker"),
-        default="none",
-        help="one device; all visible GPUs, or the CPU without any; or those of all machines that "
-        "TF_CONFIG lists (default: %(default)s)",
-    )
     add("--epochs", type=positive_int, help="passes over the training data (default: the recipe's)")
     add(
         "--batch-size",
@@ -86,6 +85,17 @@ def make_parser():
         "--precision",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
         help="Keras dtype policy (default: the recipe's)",
+    )
+
+
+def add_run_flags(add):
+    """Flags that are no matter of the recipe."""
+    add(
+        "--strategy",
+        choices=("none", "mirrored", "multi_worker"),
+        default="none",
+        help="one device; all visible GPUs, or the CPU without any; or those of all machines that "
+        "TF_CONFIG lists (default: %(default)s)",
     )
     add(
         "--weights",
@@ -131,7 +141,6 @@ def make_parser():
         help="replicas that --strategy mirrored makes of the CPU, where there is no GPU "
         "(default: %(default)s)",
     )
-    return parser
 
 
 def choose_recipe(flags):
