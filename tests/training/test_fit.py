@@ -34,7 +34,7 @@ def test_writes_the_folder_it_promises(make_run, replicas):
     assert files == {
         *("checkpoints", "config.json", "confusion.png", "curves.png", "examples", "history.csv"),
         *("labels.txt", "metrics.json", "model.keras", "model_ema.keras", "tensorboard"),
-        "worst.png",
+        *("calibration", "worst.png"),
     }
     config = json.loads((folder / "config.json").read_text())
     assert config["seed"] == 3
@@ -51,6 +51,9 @@ def test_writes_the_folder_it_promises(make_run, replicas):
         with Image.open(folder / name) as picture:
             assert min(picture.size) > 300
     assert len(list((folder / "checkpoints").iterdir())) == 3
+    sizes = {Image.open(path).size for path in (folder / "calibration").iterdir()}
+    assert sizes == {(32, 32)}
+    assert len(list((folder / "calibration").iterdir())) == 64
     head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     assert config["git_revision"].startswith(head.stdout.strip())
 
