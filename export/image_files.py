@@ -6,6 +6,18 @@ import pathlib
 SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
+def add_images_flag(parser, purpose):
+    """Adds the flag `--images`; `purpose` says what they are for."""
+    parser.add_argument(
+        "--images",
+        metavar="PATH",
+        nargs="+",
+        type=image_source,
+        default=[],
+        help=f"{purpose}: files, or folders to search (default: RUN/calibration, or patterns)",
+    )
+
+
 def image_source(text):
     """argparse type: the path of a file, or of a folder with images in it."""
     path = pathlib.Path(text)

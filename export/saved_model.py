@@ -20,7 +20,7 @@ from common.cli import (
     working_on,
 )
 from common.errors import ProgramError, WriteError
-from export.image_files import image_source
+from export.image_files import add_images_flag
 
 XLA = ("attention", "model", "off")
 
@@ -61,14 +61,7 @@ def make_parser():
         help="images that the server may run together, the same for all models in MODELS "
         "(default: theirs, or 32)",
     )
-    add(
-        "--images",
-        metavar="PATH",
-        nargs="+",
-        type=image_source,
-        default=[],
-        help="to verify with: files, or folders to search (default: RUN/calibration, or patterns)",
-    )
+    add_images_flag(parser, "to verify with")
     return parser
 
 

@@ -17,7 +17,7 @@ from common.cli import (
     working_on,
 )
 from common.errors import ProgramError, SettingError
-from export.image_files import image_source
+from export.image_files import add_images_flag
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 CALIBRATION_IMAGES = 64
@@ -55,15 +55,7 @@ def make_parser():
     )
     add("--batch", type=positive_int, default=1, help="images in a batch (default: %(default)s)")
     add("--size", type=positive_int, help="images' side in pixels (default: the network's)")
-    add(
-        "--images",
-        metavar="PATH",
-        nargs="+",
-        type=image_source,
-        default=[],
-        help="to calibrate int8 and to verify: files, or folders to search (default: "
-        "RUN/calibration)",
-    )
+    add_images_flag(parser, "to calibrate int8 and to verify with")
     return parser
 
 

@@ -24,7 +24,7 @@ from common.cli import (
     working_on,
 )
 from common.errors import ProgramError
-from export.image_files import image_source
+from export.image_files import add_images_flag
 
 COUNT = 64  # images
 
@@ -34,14 +34,7 @@ def main(argv=None):
     add = parser.add_argument
     add("artifact", metavar="ARTIFACT", type=artifact_path, help="version folder or .tflite file")
     add("--against", metavar="RUN", type=existing_weights, required=True, help="or .keras file")
-    add(
-        "--images",
-        metavar="PATH",
-        nargs="+",
-        type=image_source,
-        default=[],
-        help="files, or folders to search (default: RUN/calibration, or patterns)",
-    )
+    add_images_flag(parser, "to compare on")
     add("--count", type=positive_int, default=COUNT, help="images at most (default: %(default)s)")
     add("--json", type=new_file, help="file to write")
     flags = parser.parse_args(argv)
