@@ -117,9 +117,9 @@ def static_quantizer(model, in_float):
     quantizer = Quantizer(bytearray(model))
     for operation in QUANTIZED:
         quantizer.add_static_config(".*", operation, activation_num_bits=8, weight_num_bits=8)
-    for name in in_float:
+    for name in in_float:  # the scope of an operation is the names of its outputs, each with a ;
         for operation in QUANTIZED:
             quantizer.update_quantization_recipe(
-                f"^{re.escape(name)}$", operation, algorithm_key=AlgorithmName.NO_QUANTIZE
+                f"^{re.escape(name)};?$", operation, algorithm_key=AlgorithmName.NO_QUANTIZE
             )
     return quantizer

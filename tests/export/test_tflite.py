@@ -11,7 +11,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from common.images import evaluation_image
 from common.networks import in_float32
-from export import layer_errors, quantization, tflite
+from export import comparison, layer_errors, quantization, tflite
 from export.reload import lite_outputs, open_lite, run_lite
 
 # What a fixed batch makes needless, what no delegate takes, and what is not built in.
@@ -168,3 +168,32 @@ def test_layers_without_a_bias_have_errors_too():
     quantized = quantization.apply_static(model, calibration, in_float=())
     (error,) = layer_errors.layer_errors(model, quantized, images).values()
     assert 1e-4 < error < 0.05
+
+
+def test_layers_with_the_largest_errors_stay_in_float_until_the_bounds_hold(monkeypatch):
+    rng = np.random.default_rng(0)
+    weights = [rng.normal(size=size).astype("float32") for size in ((12, 8), (8, 8), (8, 5))]
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 2, 2, 3), name="images")])
+    def serve(images):
+        x = tf.reshape(images, (1, 12))
+        for matrix in weights:
+            x = tf.sin(x @ matrix)
+        return {"logits": x, "probabilities": tf.nn.softmax(x)}
+
+    model = tf.lite.TFLiteConverter.from_concrete_functions(
+        [serve.get_concrete_function()], tf.Module()
+    ).convert()
+    images = rng.uniform(0, 1, (8, 2, 2, 3)).astype("float32")
+    monkeypatch.setitem(comparison.BOUNDS, "int8", {"error": 1e-5})  # eight bits cannot hold it
+    quantized, report = quantization.quantize_static(model, images)
+    assert [attempt["layers_in_float"] for attempt in report["attempts"]] == [0, 1, 2, 3]
+    errors = [attempt["error"] for attempt in report["attempts"]]
+    assert errors[-1] < 1e-5 < errors[0]
+    assert all(layer["float"] for layer in report["layers"])
+    outputs = lite_outputs(open_lite(quantized), images)
+    np.testing.assert_allclose(outputs["logits"], serve_all(serve, images), atol=1e-5)
+
+
+def serve_all(serve, images):
+    return np.concatenate([serve(image[None])["logits"] for image in images])
