@@ -1,4 +1,4 @@
-"""The page of export/web in a browser: python -m pytest -m browser
+"""The page of export/web in a browser: python -m pytest -n 0 -m browser
 
 Needs Chromium and its driver (Debian: chromium, chromium-driver), `npm ci --prefix export/web`, and
 the extra `browser`.

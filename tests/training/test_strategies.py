@@ -20,6 +20,7 @@ from pale_tf import PaleN
 from training.recipe import load_recipe
 from training.strategies import check_batch, make_strategy, prepare_replicas
 
+keras.utils.set_random_seed(0)
 strategy = make_strategy("mirrored", cpu_replicas=2)
 with strategy.scope():
     model = PaleN(input_shape=(32, 32, 3), classes=4, drop_path_rate=0.5)
@@ -33,6 +34,7 @@ def masks():
 
 rng = np.random.default_rng(0)
 batch = rng.normal(size=(8, 8, 8, 32)).astype("float32")
+batch[4:] = 3 * batch[4:] + 1  # of other statistics than the first half, which one replica sees
 
 def statistics():
     attention.query.norm.moving_mean.assign(np.zeros(32))
