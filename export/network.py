@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from common.errors import SettingError
 from pale_tf import fuse
-from pale_tf.layers.fused_attention import FusedPSAttention
+from pale_tf.layers.attention import Attention
 
 
 def inference_network(network, size=None):
@@ -64,7 +64,7 @@ def compile_attention(network):
     """The same network, on the same weights, with each attention compiled by XLA."""
 
     def call(layer, *inputs, **kwargs):
-        if isinstance(layer, FusedPSAttention):
+        if isinstance(layer, Attention):
             layer = Compiled(layer, name=f"{layer.name}_xla")
         return layer(*inputs, **kwargs)
 

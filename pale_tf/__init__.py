@@ -4,6 +4,16 @@ from pale_tf.backbone import pale_backbone
 from pale_tf.configs import PaleConfig
 from pale_tf.inference import fuse
 from pale_tf.layers.attention import PSAttention
-from pale_tf.models import PaleB, PaleN, PaleS, PaleT
+from pale_tf.models import PaleB, PaleN, PaleS, PaleT, pale_network
 
-__all__ = ["PSAttention", "PaleB", "PaleConfig", "PaleN", "PaleS", "PaleT", "fuse", "pale_backbone"]
+__all__ = [
+    "PSAttention",
+    "PaleB",
+    "PaleConfig",
+    "PaleN",
+    "PaleS",
+    "PaleT",
+    "fuse",
+    "pale_backbone",
+    "pale_network",
+]

@@ -5,9 +5,12 @@ import dataclasses
 import keras
 import numpy as np
 
-from pale_tf.configs import VARIANTS, PaleConfig, check_positive_int
-from pale_tf.layers.block import pale_block
+from pale_tf.checks import check_positive_int
+from pale_tf.configs import VARIANTS, PaleConfig
+from pale_tf.layers.block import KERNEL_INITIALIZER, pale_block
 from pale_tf.layers.merging import OverlappingMerging
+from pale_tf.layers.patches import PatchEmbedding, PatchMerging
+from pale_tf.layers.position import AbsolutePositionEncoding
 from pale_tf.weights import check_weights_path, load_weights
 
 # ImageNet's mean and standard deviation per channel, of values in 0..255.
@@ -75,23 +78,24 @@ def pale_stages(image, config, include_preprocessing=True):
     rates = iter(drop_path_schedule(config.drop_path_rate, sum(config.depths)))
     pyramid = {}
     for stage, depth in enumerate(config.depths):
-        x = OverlappingMerging(
-            config.stage_dims[stage],
-            kernel_size=7 if stage == 0 else 3,
-            strides=4 if stage == 0 else 2,
-            name=f"stage{stage + 1}_merging",
-        )(x)
+        x = _merging(config, stage)(x)
+        if stage == 0 and config.position == "absolute":
+            x = AbsolutePositionEncoding(name="stage1_position")(x)
         for block in range(depth):
-            x = pale_block(
-                x,
-                num_heads=config.num_heads[stage],
-                pale_size=config.pale_size,
-                mlp_ratio=config.mlp_ratio,
-                drop_path_rate=next(rates),
-                name=f"stage{stage + 1}_block{block + 1}",
-            )
+            x = pale_block(x, config, stage, block, next(rates))
         pyramid[f"P{stage + 2}"] = x
     return pyramid
+
+
+def _merging(config, stage):
+    """The layer that opens a stage."""
+    filters, name = config.stage_dims[stage], f"stage{stage + 1}_merging"
+    if config.merging == "overlapping":
+        kernel_size, strides = (7, 4) if stage == 0 else (3, 2)
+        return OverlappingMerging(filters, kernel_size, strides, name=name)
+    if stage == 0:
+        return PatchEmbedding(filters, name=name)
+    return PatchMerging(filters, kernel_initializer=KERNEL_INITIALIZER.clone(), name=name)
 
 
 def drop_path_schedule(rate, depth):

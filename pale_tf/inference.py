@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 
-from pale_tf.layers.attention import PSAttention
+from pale_tf.layers.attention import Attention
 from pale_tf.layers.drop_path import DropPath
-from pale_tf.layers.fused_attention import FusedPSAttention
 from pale_tf.layers.merging import OverlappingMerging
 from pale_tf.layers.mlp import MLP
+from pale_tf.layers.patches import PatchEmbedding
 
 
 def fuse(model, input_shape=None, dtype="float32"):
@@ -40,8 +40,8 @@ def fuse(model, input_shape=None, dtype="float32"):
         config = {**layer.get_config(), "dtype": dtype}
         if isinstance(layer, keras.layers.InputLayer):
             return layer
-        if type(layer) is PSAttention:
-            return FusedPSAttention.from_config(config)
+        if isinstance(layer, Attention):
+            config["folded"] = True
         if layer.name in folded and isinstance(layer, keras.layers.LayerNormalization):
             config |= {"center": False, "scale": False}
         if layer.name in folded and isinstance(layer, keras.layers.Normalization):
@@ -88,7 +88,7 @@ def _transfer(model, layer, folded):
     original = model.get_layer(layer.name)
     before = {after: name for name, after in folded.items()}.get(layer.name)
     before = model.get_layer(before) if before else None
-    if isinstance(layer, FusedPSAttention):
+    if isinstance(layer, Attention) and not original.folded:
         _fold_attention(original, layer)
     elif layer.name in folded:
         pass  # has no weights left
@@ -99,7 +99,7 @@ def _transfer(model, layer, folded):
         layer.contract.set_weights(original.contract.get_weights())
     elif isinstance(layer, keras.layers.Dense):
         _set(layer, *_fold_affine(*_weights(before), *_weights(original)))
-    elif isinstance(layer, OverlappingMerging):
+    elif isinstance(layer, OverlappingMerging | PatchEmbedding):
         kernel, bias = _weights(original.convolution)
         deviation = np.sqrt(np.asarray(before.input_variance, "float64").reshape(-1))
         _set(layer.convolution, kernel / deviation[:, None], bias)
@@ -108,15 +108,26 @@ def _transfer(model, layer, folded):
 
 def _fold_attention(original, fused):
     """Folds BatchNorms and scale of an attention into its point-wise kernels."""
+    # What else the layer holds keeps its values; BatchNorms are gone.
+    values = {_path(original, weight): weight for weight in original.weights}
+    for weight in fused.weights:
+        weight.assign(values[_path(fused, weight)])
     for name in ("query", "key", "value"):
         source, target = getattr(original, name), getattr(fused, name)
-        gamma, beta, mean, variance = _weights(source.norm)
-        scale = gamma / np.sqrt(variance + source.norm.epsilon)
-        kernel, bias = _fold_affine(scale, beta - mean * scale, *_weights(source.pointwise))
         factor = original.scale if name == "query" else 1.0
-        _set(target.pointwise, kernel * factor, bias * factor)
-        target.depthwise.set_weights(source.depthwise.get_weights())
-    fused.output_projection.set_weights(original.output_projection.get_weights())
+        if original.projection == "separable":
+            gamma, beta, mean, variance = _weights(source.norm)
+            scale = gamma / np.sqrt(variance + source.norm.epsilon)
+            source, target = source.pointwise, target.pointwise
+            kernel, bias = _fold_affine(scale, beta - mean * scale, *_weights(source))
+        else:
+            kernel, bias = _weights(source)
+        _set(target, kernel * factor, bias * factor)
+
+
+def _path(layer, weight):
+    """Path of a weight inside a layer, whatever holds the layer."""
+    return weight.path.split(f"{layer.name}/", 1)[1]
 
 
 def _fold_affine(scale, shift, kernel, bias):

@@ -4,8 +4,9 @@ import dataclasses
 
 import keras
 
-from pale_tf.backbone import image_input, pale_stages
-from pale_tf.configs import PALE_B, PALE_N, PALE_S, PALE_T, check_positive_int
+from pale_tf.backbone import image_input, pale_stages, resolve_config
+from pale_tf.checks import check_positive_int
+from pale_tf.configs import PALE_B, PALE_N, PALE_S, PALE_T
 from pale_tf.layers.block import KERNEL_INITIALIZER
 from pale_tf.layers.normalization import LAYER_NORM_EPSILON
 from pale_tf.weights import check_weights_path, load_weights
@@ -22,8 +23,9 @@ def PaleT(  # noqa: N802
     classifier_activation="softmax",
     drop_path_rate=PALE_T.drop_path_rate,
     name=PALE_T.name,
+    attention=PALE_T.attention,
 ):
-    return _pale(**locals(), config=PALE_T)
+    return pale_network(**locals(), config=PALE_T)
 
 
 def PaleS(  # noqa: N802
@@ -37,8 +39,9 @@ def PaleS(  # noqa: N802
     classifier_activation="softmax",
     drop_path_rate=PALE_S.drop_path_rate,
     name=PALE_S.name,
+    attention=PALE_S.attention,
 ):
-    return _pale(**locals(), config=PALE_S)
+    return pale_network(**locals(), config=PALE_S)
 
 
 def PaleB(  # noqa: N802
@@ -52,8 +55,9 @@ def PaleB(  # noqa: N802
     classifier_activation="softmax",
     drop_path_rate=PALE_B.drop_path_rate,
     name=PALE_B.name,
+    attention=PALE_B.attention,
 ):
-    return _pale(**locals(), config=PALE_B)
+    return pale_network(**locals(), config=PALE_B)
 
 
 def PaleN(  # noqa: N802
@@ -67,8 +71,9 @@ def PaleN(  # noqa: N802
     classifier_activation="softmax",
     drop_path_rate=PALE_N.drop_path_rate,
     name=PALE_N.name,
+    attention=PALE_N.attention,
 ):
-    return _pale(**locals(), config=PALE_N)
+    return pale_network(**locals(), config=PALE_N)
 
 
 # The networks by their default names.
@@ -100,6 +105,9 @@ Args:
     classifier_activation: Activation of the classifier; None for logits. Runs in float32.
     drop_path_rate: Stochastic depth rate of the last block, in `[0, 1)`; it rises linearly from 0.
     name: Name of the model.
+    attention: Name of the attention of all blocks, or one for each of the four stages: see
+        `pale_tf.layers.attention.ATTENTIONS`. What else makes a network, such as CSWin's or Swin's,
+        is set in a `PaleConfig` and built by `pale_network`.
 
 Returns:
     A functional `keras.Model`. Its layers are named as the paper speaks of them, such as
@@ -125,22 +133,32 @@ _document(
 )
 
 
-def _pale(
+def pale_network(
     config,
-    include_top,
-    include_preprocessing,
-    weights,
-    input_tensor,
-    input_shape,
-    pooling,
-    classes,
-    classifier_activation,
-    drop_path_rate,
-    name,
+    include_top=True,
+    include_preprocessing=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    classifier_activation="softmax",
+    drop_path_rate=None,
+    name=None,
+    attention=None,
 ):
-    """Builds the network of `config`; the other arguments are those of `PaleT`."""
+    """Builds the network of any configuration.
+
+    Args:
+        config: `"nano"`, `"tiny"`, `"small"`, `"base"` or a `PaleConfig`.
+        drop_path_rate, name, attention: As in `PaleT`; None takes the configuration's.
+
+    The other arguments, the result and the errors are those of `PaleT`.
+    """
     _check_head(pooling, classes)
-    config = dataclasses.replace(config, drop_path_rate=drop_path_rate)
+    changes = {"drop_path_rate": drop_path_rate, "attention": attention}
+    changes = {field: value for field, value in changes.items() if value is not None}
+    config = dataclasses.replace(resolve_config(config), **changes)
     weights = check_weights_path(weights)
     if input_shape is None:
         input_shape = (224, 224, 3) if include_top else (None, None, 3)
@@ -160,7 +178,7 @@ def _pale(
             dtype="float32",
             name="predictions",
         )(x)
-    model = keras.Model(inputs, x, name=name)
+    model = keras.Model(inputs, x, name=name or config.name)
     if weights is not None:
         load_weights(model, weights)
     return model

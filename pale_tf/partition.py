@@ -32,7 +32,7 @@ def group_rows(x, num_groups, num_heads):
     """
     _, height, width, channels = ops.shape(x)
     rows = ceil_div(height, num_groups)  # s
-    x = _pad(x, 1, rows * num_groups - height)
+    x = pad_end(x, 1, rows * num_groups - height)
     x = ops.reshape(x, (-1, rows, num_groups, width * channels))  # [B, s, N, W·C]
     x = ops.transpose(x, (0, 2, 1, 3))  # [B, N, s, W·C]
     x = ops.reshape(x, (-1, rows * width, num_heads, channels // num_heads))
@@ -49,7 +49,7 @@ def ungroup_rows(x, height, width, num_groups, num_heads):
     x = ops.reshape(x, (-1, num_groups, rows, width * num_heads * depth))  # [B, N, s, W·C]
     x = ops.transpose(x, (0, 2, 1, 3))  # [B, s, N, W·C]
     x = ops.reshape(x, (-1, rows * num_groups, width, num_heads * depth))  # [B, s·N, W, C]
-    return x if _equal(rows * num_groups, height) else x[:, :height]
+    return x if equal(rows * num_groups, height) else x[:, :height]
 
 
 def group_columns(x, num_groups, num_heads):
@@ -65,7 +65,7 @@ def group_columns(x, num_groups, num_heads):
     """
     _, height, width, channels = ops.shape(x)
     columns = ceil_div(width, num_groups)  # s
-    x = _pad(x, 2, columns * num_groups - width)
+    x = pad_end(x, 2, columns * num_groups - width)
     # Group and head are neighbours in memory, and so are row and column-within-group.
     x = ops.reshape(x, (-1, height * columns, num_groups * num_heads, channels // num_heads))
     # [B, H·s, N·heads, C/heads]
@@ -77,13 +77,13 @@ def ungroup_columns(x, height, width, num_groups, num_heads):
     columns, depth = ceil_div(width, num_groups), x.shape[-1]
     x = ops.transpose(x, (0, 2, 1, 3))  # [B, H·s, N·heads, C/heads]
     x = ops.reshape(x, (-1, height, columns * num_groups, num_heads * depth))  # [B, H, s·N, C]
-    return x if _equal(columns * num_groups, width) else x[:, :, :width]
+    return x if equal(columns * num_groups, width) else x[:, :, :width]
 
 
 def row_mask(height, width, num_groups):
     """Says which tokens of each row group are real: boolean `[N, s·W]`, or None if all are."""
     rows = ceil_div(height, num_groups)
-    if _equal(rows * num_groups, height):
+    if equal(rows * num_groups, height):
         return None
     real = _real_lines(height, num_groups, rows)  # [N, s]
     real = ops.repeat(ops.expand_dims(real, 2), width, axis=2)  # [N, s, W]
@@ -93,7 +93,7 @@ def row_mask(height, width, num_groups):
 def column_mask(height, width, num_groups):
     """Says which tokens of each column group are real: boolean `[N, H·s]`, or None if all are."""
     columns = ceil_div(width, num_groups)
-    if _equal(columns * num_groups, width):
+    if equal(columns * num_groups, width):
         return None
     real = _real_lines(width, num_groups, columns)  # [N, s]
     return ops.tile(real, (1, height))  # [N, H·s]
@@ -153,15 +153,15 @@ def _real_lines(size, num_groups, lines):
     return ops.transpose(index < size)
 
 
-def _pad(x, axis, amount):
+def pad_end(x, axis, amount):
     """Appends `amount` lines of zeros to `axis`; no op when there are none."""
-    if _equal(amount, 0):
+    if equal(amount, 0):
         return x
     widths = [(0, 0)] * 4
     widths[axis] = (0, amount)
     return ops.pad(x, widths)
 
 
-def _equal(a, b):
+def equal(a, b):
     """Whether two sizes are known to be equal. A size unknown until run time never is."""
     return isinstance(a, int) and isinstance(b, int) and a == b

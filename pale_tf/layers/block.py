@@ -2,7 +2,6 @@
 
 import keras
 
-from pale_tf.layers.attention import PSAttention
 from pale_tf.layers.drop_path import DropPath
 from pale_tf.layers.mlp import MLP
 from pale_tf.layers.normalization import LAYER_NORM_EPSILON
@@ -12,7 +11,7 @@ from pale_tf.layers.position import ConditionalPositionEncoding
 KERNEL_INITIALIZER = keras.initializers.TruncatedNormal(stddev=0.02)
 
 
-def pale_block(x, num_heads, pale_size, mlp_ratio, drop_path_rate, name):
+def pale_block(x, config, stage, block, drop_path_rate):
     """Applies one block: `x += CPE(x)`, `x += PSA(LN(x))`, `x += MLP(LN(x))`.
 
     A function over layers, not a layer: every part is then a layer of the model under a name that
@@ -20,24 +19,25 @@ def pale_block(x, num_heads, pale_size, mlp_ratio, drop_path_rate, name):
 
     Args:
         x: Keras tensor, `[B, H, W, C]`.
-        num_heads: Attention heads over all channels.
-        pale_size: Rows and columns of a pale, an integer or a pair.
-        mlp_ratio: Hidden width of the MLP over `C`.
+        config: The `PaleConfig` of the network. Without `position="conditional"`, there is no CPE.
+        stage: Index of the stage, 0 to 3.
+        block: Index of the block in its stage.
         drop_path_rate: Stochastic depth rate of both residual branches.
-        name: Prefix of the layer names, such as `"stage3_block5"`.
 
     Returns:
         Keras tensor, `[B, H, W, C]`.
     """
-    x = ConditionalPositionEncoding(name=f"{name}_position")(x)
-    attention = PSAttention(
-        num_heads,
-        pale_size,
+    name = f"stage{stage + 1}_block{block + 1}"
+    if config.position == "conditional":
+        x = ConditionalPositionEncoding(name=f"{name}_position")(x)
+    attention = config.make_attention(
+        stage,
+        block,
         kernel_initializer=KERNEL_INITIALIZER.clone(),
         name=f"{name}_attention",
     )
     x = _residual(x, attention, drop_path_rate, name, 1)
-    mlp = MLP(mlp_ratio, kernel_initializer=KERNEL_INITIALIZER.clone(), name=f"{name}_mlp")
+    mlp = MLP(config.mlp_ratio, kernel_initializer=KERNEL_INITIALIZER.clone(), name=f"{name}_mlp")
     return _residual(x, mlp, drop_path_rate, name, 2)
 
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from pale_tf.configs import check_rate
+from pale_tf.checks import check_rate
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")

@@ -1,6 +1,11 @@
-"""Conditional position encoding (CPE)."""
+"""Position encodings: conditional (CPE), which the Pale Transformer takes, and absolute."""
 
 import keras
+from keras import ops
+
+from pale_tf.checks import check_positive_int
+from pale_tf.interpolation import resize_weights
+from pale_tf.partition import equal
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
@@ -31,3 +36,45 @@ class ConditionalPositionEncoding(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+
+@keras.saving.register_keras_serializable(package="pale_tf")
+class AbsolutePositionEncoding(keras.layers.Layer):
+    """Adds a learned map to the input: `[B, H, W, C] -> [B, H, W, C]`.
+
+    Maps of another size get the learned one interpolated bilinearly, ends on ends.
+
+    Args:
+        size: `(h, w)` of the learned map. The default is that of the first stage for 224×224.
+    """
+
+    def __init__(self, size=(56, 56), **kwargs):
+        super().__init__(**kwargs)
+        self.size = tuple(check_positive_int("size", side) for side in size)
+
+    def build(self, input_shape):
+        self.map = self.add_weight(
+            shape=(*self.size, input_shape[-1]),
+            initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            name="map",
+        )
+        self.built = True
+
+    def call(self, inputs):
+        _, height, width, channels = ops.shape(inputs)
+        rows, columns = self.size
+        x = ops.reshape(ops.cast(self.map, "float32"), (rows, columns * channels))
+        if not equal(height, rows):
+            x = ops.matmul(resize_weights(height, rows), x)  # [H, w·C]
+        x = ops.transpose(ops.reshape(x, (height, columns, channels)), (1, 0, 2))
+        if not equal(width, columns):
+            x = ops.reshape(x, (columns, height * channels))
+            x = ops.matmul(resize_weights(width, columns), x)  # [W, H·C]
+        x = ops.transpose(ops.reshape(x, (width, height, channels)), (1, 0, 2))
+        return inputs + ops.cast(x, inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size}

@@ -60,26 +60,43 @@ def separable(x, weights, epsilon=1e-5):
     return (y * weights["gamma"] + weights["beta"]) @ weights["kernel"] + weights["bias"]
 
 
-def attend(token, tokens, query, key, value, num_heads):
-    """Output of `token` attending to the set `tokens`, `[D]`; heads split the channels."""
+def attend(token, tokens, query, key, value, num_heads, bias=None):
+    """Output of `token` attending to the set `tokens`, `[D]`; heads split the channels.
+
+    `bias`, a function of head, token and other token, is added to the scores.
+    """
     places = sorted(tokens)
     out = np.empty(query.shape[-1])
     width = query.shape[-1] // num_heads
     for head in range(num_heads):
         part = slice(head * width, (head + 1) * width)
         scores = np.array([query[token][part] @ key[p][part] for p in places]) / math.sqrt(width)
+        if bias is not None:
+            scores += [bias(head, token, place) for place in places]
         scores = np.exp(scores - scores.max())
         scores /= scores.sum()
         out[part] = sum(s * value[p][part] for s, p in zip(scores, places, strict=True))
     return out
 
 
-def ps_attention(x, weights, num_heads, pale_size, implementation):
-    """PS-Attention of one feature map `[H, W, C]`."""
-    height, width, channels = x.shape
+def pale_region(token, height, width, pale_size, implementation):
+    """Tokens that `token` attends to."""
     rows, columns = pale_pair(pale_size)
-    query, key, value = (separable(x, weights[name]) for name in ("query", "key", "value"))
-    out = np.empty_like(x)
+    in_rows = row_group(token, height, width, rows)
+    in_columns = column_group(token, height, width, columns)
+    if implementation == "vanilla":
+        pales, _ = whole_pale(0, height, width, rows, columns)
+        both = (whole_pale(i % pales, height, width, rows, columns)[1] for i in token)
+        return set.union(*both)
+    by_form = {"sequential_row": in_rows, "sequential_column": in_columns}
+    return by_form.get(implementation, in_rows | in_columns)
+
+
+def pale_outputs(query, key, value, num_heads, pale_size, implementation):
+    """What the tokens of a map receive, `[H, W, C]`, before the output projection."""
+    height, width, channels = query.shape
+    rows, columns = pale_pair(pale_size)
+    out = np.empty_like(query)
     for token in np.ndindex(height, width):
         in_rows = row_group(token, height, width, rows)
         in_columns = column_group(token, height, width, columns)
@@ -110,4 +127,11 @@ def ps_attention(x, weights, num_heads, pale_size, implementation):
         else:
             tokens = in_rows if implementation == "sequential_row" else in_columns
             out[token] = attend(token, tokens, query, key, value, num_heads)
+    return out
+
+
+def ps_attention(x, weights, num_heads, pale_size, implementation):
+    """PS-Attention of one feature map `[H, W, C]`."""
+    projected = (separable(x, weights[name]) for name in ("query", "key", "value"))
+    out = pale_outputs(*projected, num_heads, pale_size, implementation)
     return out @ weights["output"]["kernel"] + weights["output"]["bias"]

@@ -84,7 +84,7 @@ def test_holds_no_batch_norm_and_nothing_random():
     paths = [weight.path for weight in fused.weights]
     assert not any("moving" in path or "seed" in path for path in paths)
     assert not any("drop_path" in layer.name for layer in fused.layers)
-    assert not any(type(layer) is PSAttention for layer in fused.layers)
+    assert all(layer.folded for layer in fused.layers if isinstance(layer, PSAttention))
     # Of the LayerNorms' affine parts, only those stay that no point-wise layer follows.
     assert sum("norm2" in path or path.startswith("norm/") for path in paths) == 0
 

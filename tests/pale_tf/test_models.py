@@ -42,6 +42,7 @@ def test_signature_is_the_fixed_one():
         "classifier_activation",
         "drop_path_rate",
         "name",
+        "attention",
     ]
     defaults = {name: parameter.default for name, parameter in parameters.items()}
     assert [defaults[name] for name in ("classes", "classifier_activation", "input_shape")] == [

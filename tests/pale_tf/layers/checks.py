@@ -4,12 +4,23 @@ import keras
 import numpy as np
 
 
-def run_layer(make, weight_count, channels=8, output_shape=None):
+def randomize(layer, seed):
+    """Gives every weight of `layer` random values, BatchNorm's statistics too."""
+    rng = np.random.default_rng(seed)
+    for weight in layer.weights:
+        if weight.path.endswith(("variance", "gamma")):
+            value = rng.uniform(0.5, 2.0, weight.shape)
+        else:
+            value = rng.normal(0.0, 0.3, weight.shape)
+        weight.assign(value)
+
+
+def run_layer(make, weight_count=None, channels=8, output_shape=None):
     """Checks a layer that maps `[B, H, W, C]` feature maps.
 
     Args:
         make: Function of keyword arguments (such as `dtype`) that makes the layer.
-        weight_count: Number of weights the layer must have.
+        weight_count: Number of weights the layer must have; None where it depends on options.
         channels: `C` of the inputs.
         output_shape: Function of an input shape that gives the output shape; None: the same.
     """
@@ -19,7 +30,7 @@ def run_layer(make, weight_count, channels=8, output_shape=None):
         outputs = layer(np.ones(shape, "float32"))
         assert tuple(outputs.shape) == output_shape(shape)
         assert layer.compute_output_shape(shape) == output_shape(shape)
-        assert len(layer.weights) == weight_count
+        assert weight_count is None or len(layer.weights) == weight_count
     _check_config(make, channels)
     _check_dynamic(make(), channels)
     _check_fit(make, channels)

@@ -3,12 +3,15 @@
 import keras
 import numpy as np
 
+from pale_tf.configs import PaleConfig
 from pale_tf.layers.block import pale_block
+
+CONFIG = PaleConfig("small", 4, (1, 5, 1, 1), (2, 2, 2, 2), pale_size=3)
 
 
 def block_model(drop_path_rate):
     inputs = keras.Input((6, 5, 8))
-    outputs = pale_block(inputs, 2, 3, mlp_ratio=4, drop_path_rate=drop_path_rate, name="b")
+    outputs = pale_block(inputs, CONFIG, 1, 4, drop_path_rate)
     return keras.Model(inputs, outputs)
 
 
@@ -16,9 +19,9 @@ def test_is_position_then_attention_then_mlp_each_residual():
     model = block_model(drop_path_rate=0.0)
     x = np.random.default_rng(0).normal(size=(2, 6, 5, 8)).astype("float32")
     layer = model.get_layer
-    expected = layer("b_position")(x)
-    expected += layer("b_attention")(layer("b_norm1")(expected))
-    expected += layer("b_mlp")(layer("b_norm2")(expected))
+    expected = layer("stage2_block5_position")(x)
+    expected += layer("stage2_block5_attention")(layer("stage2_block5_norm1")(expected))
+    expected += layer("stage2_block5_mlp")(layer("stage2_block5_norm2")(expected))
     np.testing.assert_allclose(model(x), expected, atol=1e-6)
 
 

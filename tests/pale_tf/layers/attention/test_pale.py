@@ -8,24 +8,13 @@ import pytest
 import tensorflow as tf
 
 from pale_tf import PSAttention
-from pale_tf.layers.attention import IMPLEMENTATIONS
+from pale_tf.layers.attention.pale import IMPLEMENTATIONS
 from tests.pale_tf import oracle
-from tests.pale_tf.layers.checks import run_layer
+from tests.pale_tf.layers.checks import randomize, run_layer
 
 MAPS = [(14, 14), (10, 23), (5, 3), (1, 1), (28, 7)]
 KINDS = ("Softmax", "BatchMatMulV2")
 PALE_SIZES = [7, 3, (3, 5), 1]
-
-
-def randomize(layer, seed):
-    """Gives every weight of `layer` random values, BatchNorm's statistics too."""
-    rng = np.random.default_rng(seed)
-    for weight in layer.weights:
-        if weight.path.endswith(("variance", "gamma")):
-            value = rng.uniform(0.5, 2.0, weight.shape)
-        else:
-            value = rng.normal(0.0, 0.3, weight.shape)
-        weight.assign(value)
 
 
 def oracle_weights(layer):

@@ -1,0 +1,125 @@
+"""Pale-shaped self-attention (PS-Attention), Wu et al. 2022, section 3.2."""
+
+import functools
+
+import keras
+from keras import ops
+
+from pale_tf import partition
+from pale_tf.checks import check_pale_size
+from pale_tf.layers.attention.base import Attention
+from pale_tf.layers.attention.core import mask_bias
+
+IMPLEMENTATIONS = ("parallel", "vanilla", "sequential_row", "sequential_column")
+
+
+@keras.saving.register_keras_serializable(package="pale_tf")
+class PSAttention(Attention):
+    """Multi-head self-attention inside pales: `[B, H, W, C] -> [B, H, W, C]`, any H and W.
+
+    A pale is a set of interlaced rows and interlaced columns. With `h` rows and pale size `s`,
+    there are `N = ceil(h / s)` row groups and row `r` belongs to group `r mod N`; columns likewise.
+
+    - `"parallel"` (the networks' form): the first half of the channels attends inside row groups,
+      the second half inside column groups; the halves are concatenated.
+    - `"vanilla"`: all channels attend inside whole pales; pale `g` joins row group `g` and column
+      group `g`, with the number of groups that the stricter axis needs on both. A token lies in
+      the pale of its row and the pale of its column; the two outputs are averaged.
+    - `"sequential_row"` and `"sequential_column"`: all channels attend inside row groups, or
+      inside column groups; the two are meant to alternate from block to block.
+
+    Queries, keys and values are separable convolutions over all channels, and an output projection
+    follows. Softmax runs in float32 under every dtype policy.
+
+    Args:
+        num_heads: Attention heads over all channels. The parallel form gives half of them to the
+            rows and half to the columns, and at least one to each.
+        pale_size: Rows and columns of a pale, an integer or a pair `(rows, columns)`.
+        implementation: One of the forms above.
+        **kwargs: The other arguments of `pale_tf.layers.attention.Attention`: `projection`,
+            `dropout`, `kernel_initializer`, `seed`, `folded`, and those of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: If an argument is out of range or, when the layer is built, the channels do not
+            divide into halves and heads.
+    """
+
+    def __init__(self, num_heads, pale_size=7, implementation="parallel", **kwargs):
+        super().__init__(num_heads, **kwargs)
+        if implementation not in IMPLEMENTATIONS:
+            raise ValueError(
+                f"`implementation` must be one of {IMPLEMENTATIONS}. Received: {implementation!r}"
+            )
+        self.pale_rows, self.pale_columns = check_pale_size(pale_size)
+        pair = (self.pale_rows, self.pale_columns)
+        self.pale_size = pair if isinstance(pale_size, tuple | list) else pair[0]
+        self.implementation = implementation
+        self.halves = 2 if implementation == "parallel" else 1
+
+    def attend(self, query, key, value, training=None):
+        rows = functools.partial(self._attend_rows, training=training)
+        columns = functools.partial(self._attend_columns, training=training)
+        if self.implementation == "parallel":
+            return self.attend_in_halves(query, key, value, rows, columns)
+        if self.implementation == "vanilla":
+            return self._attend_pales(query, key, value, training)
+        attend = rows if self.implementation == "sequential_row" else columns
+        return attend(query, key, value)
+
+    def _attend_rows(self, query, key, value, training):
+        """Attention inside row groups: three times `[B, H, W, D]` -> `[B, H, W, D]`."""
+        _, height, width, _ = ops.shape(query)
+        groups = partition.ceil_div(height, self.pale_rows)
+        outputs = self.softmax_attention(
+            *(partition.group_rows(x, groups, self.group_heads) for x in (query, key, value)),
+            mask_bias(partition.row_mask(height, width, groups), self.group_heads),
+            training,
+        )
+        return partition.ungroup_rows(outputs, height, width, groups, self.group_heads)
+
+    def _attend_columns(self, query, key, value, training):
+        """Attention inside column groups: three times `[B, H, W, D]` -> `[B, H, W, D]`."""
+        _, height, width, _ = ops.shape(query)
+        groups = partition.ceil_div(width, self.pale_columns)
+        outputs = self.softmax_attention(
+            *(partition.group_columns(x, groups, self.group_heads) for x in (query, key, value)),
+            mask_bias(partition.column_mask(height, width, groups), self.group_heads),
+            training,
+        )
+        return partition.ungroup_columns(outputs, height, width, groups, self.group_heads)
+
+    def _attend_pales(self, query, key, value, training):
+        """Attention inside whole pales: three times `[B, H, W, D]` -> `[B, H, W, D]`."""
+        _, height, width, _ = ops.shape(query)
+        groups = partition.pale_count(height, width, self.pale_rows, self.pale_columns)
+        heads = self.group_heads
+        outputs = self.softmax_attention(
+            *(partition.group_pales(x, groups, heads) for x in (query, key, value)),
+            mask_bias(partition.pale_mask(height, width, groups), heads),
+            training,
+        )
+        by_row, by_column = partition.ungroup_pales(outputs, height, width, groups, heads)
+        return (by_row + by_column) / 2
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "pale_size": self.pale_size,
+            "implementation": self.implementation,
+        }
+
+
+def parallel(place, **options):
+    """The form of the networks: rows and columns at once, in half of the channels each."""
+    return PSAttention(**{"pale_size": place.pale_size, **options})
+
+
+def vanilla(place, **options):
+    """Whole pales at once."""
+    return parallel(place, implementation="vanilla", **options)
+
+
+def sequential(place, **options):
+    """Rows in even blocks, columns in odd ones."""
+    form = "sequential_column" if place.block % 2 else "sequential_row"
+    return parallel(place, implementation=form, **options)

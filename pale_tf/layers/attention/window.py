@@ -1,0 +1,125 @@
+"""Window attention, plain and shifted: Liu et al. 2021, Swin Transformer, section 3.2."""
+
+import keras
+from keras import ops
+
+from pale_tf import windows
+from pale_tf.checks import check_positive_int
+from pale_tf.layers.attention.base import Attention
+from pale_tf.layers.attention.core import mask_bias
+from pale_tf.layers.attention.relative_position import add_table, position_bias
+from pale_tf.partition import ceil_div, equal, pad_end
+
+
+@keras.saving.register_keras_serializable(package="pale_tf")
+class WindowAttention(Attention):
+    """Self-attention inside windows: `[B, H, W, C] -> [B, H, W, C]`, any H and W.
+
+    The windows of a shifted map begin half a window further down and right, and are smaller at the
+    border. An axis that one window covers is not shifted. Padding is masked; Swin's published code
+    lets tokens attend to it.
+
+    Args:
+        num_heads: Attention heads.
+        window_size: Rows and columns of a window.
+        shift: Whether the windows are shifted, by `window_size // 2`.
+        relative_position_bias: Whether a learned number for each relative position is added to the
+            scores. Swin has it.
+        **kwargs: The other arguments of `pale_tf.layers.attention.Attention`.
+
+    Raises:
+        ValueError: If an argument is out of range, or the heads do not divide the channels.
+    """
+
+    def __init__(
+        self, num_heads, window_size=7, shift=False, relative_position_bias=True, **kwargs
+    ):
+        super().__init__(num_heads, **kwargs)
+        self.window_size = check_positive_int("window_size", window_size)
+        self.shift = shift
+        self.relative_position_bias = relative_position_bias
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if self.relative_position_bias:
+            self.position_table = add_table(self, self.window_size)
+
+    def attend(self, query, key, value, training=None):
+        _, height, width, _ = ops.shape(query)
+        window = self.window(height, width)
+
+        def group(x, num_heads=self.num_heads):
+            return windows.group_windows(self.arrange(x, window), window, num_heads)
+
+        bias = mask_bias(self.mask(height, width, group), self.num_heads)
+        query, key, value = (group(x) for x in (query, key, value))  # [B, N·heads, h·w, D]
+        if self.relative_position_bias:
+            count = ops.shape(query)[1] // self.num_heads
+            position = position_bias(self.position_table, window, self.window_size, count)
+            bias = position if bias is None else bias + position
+        outputs = self.softmax_attention(query, key, value, bias, training)
+        covered = (ceil_div(a, b) * b for a, b in zip((height, width), window, strict=True))
+        outputs = windows.ungroup_windows(outputs, *covered, window, self.num_heads)
+        return self.restore(outputs, height, width, window)
+
+    def window(self, height, width):
+        """`(h, w)` of the windows of a map."""
+        return windows.fit_window((self.window_size, self.window_size), height, width)
+
+    def arrange(self, x, window):
+        """Pads a map `[B, H, W, C]` to whole windows, and moves it to where they begin."""
+        _, height, width, _ = ops.shape(x)
+        x = pad_end(x, 1, -height % window[0])
+        x = pad_end(x, 2, -width % window[1])
+        return windows.roll(x, *self._shifts(height, width))
+
+    def restore(self, x, height, width, window):
+        """Inverse of `arrange`: `[B, H, W, C]`."""
+        _, covered_height, covered_width, _ = ops.shape(x)
+        down, right = self._shifts(height, width)
+        back = (0 if equal(down, 0) else covered_height - down,)
+        back += (0 if equal(right, 0) else covered_width - right,)
+        x = windows.roll(x, *back)
+        x = x if equal(covered_height, height) else x[:, :height]
+        return x if equal(covered_width, width) else x[:, :, :width]
+
+    def mask(self, height, width, group):
+        """Which tokens of a window see which: boolean `[N, L]`, `[N, L, L]`, or None for all."""
+        down, right = self._shifts(height, width)
+        if equal(down, 0) and equal(right, 0):
+            return windows.real_tokens(height, width, lambda x: group(x, 1))
+        # What the roll brought from the other side is a window of its own.
+        rows = 2 * ops.cast(ops.arange(height) < down, "float32")
+        columns = ops.cast(ops.arange(width) < right, "float32")
+        parts = 1.0 + ops.expand_dims(rows, 1) + ops.expand_dims(columns, 0)  # [H, W]
+        parts = group(ops.expand_dims(parts, (0, 3)), 1)[0]  # [N, L, 1], 0 for padding
+        return ops.equal(parts, ops.transpose(parts, (0, 2, 1)))
+
+    def _shifts(self, height, width):
+        """Rows and columns by which the windows are shifted."""
+        return [self._shift(size) for size in (height, width)]
+
+    def _shift(self, size):
+        if not self.shift:
+            return 0
+        if isinstance(size, int):
+            return self.window_size // 2 if size > self.window_size else 0
+        return ops.where(size > self.window_size, self.window_size // 2, 0)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "window_size": self.window_size,
+            "shift": self.shift,
+            "relative_position_bias": self.relative_position_bias,
+        }
+
+
+def window(place, **options):
+    """Plain windows in all blocks."""
+    return WindowAttention(**options)
+
+
+def shifted_window(place, **options):
+    """Plain windows in even blocks, shifted ones in odd blocks: Swin."""
+    return WindowAttention(shift=place.block % 2 == 1, **options)
