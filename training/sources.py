@@ -13,7 +13,8 @@ import typing
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-import training.datasets.digits  # noqa: F401 - registers the builder
+import training.datasets.digits
+import training.datasets.long_range  # noqa: F401 - the same
 from common.errors import SettingError
 
 SPLITS = ("train", "validation", "test")

@@ -1,0 +1,141 @@
+"""Every attention in the same network: what it costs and what it learns.
+
+python benchmarks/attentions.py            # an hour and a half on two cores
+python benchmarks/attentions.py --quick    # ten minutes: fewer sizes, steps and seeds
+python benchmarks/attentions.py --only cost   # the costs alone, on an idle machine
+
+Raw results go to benchmarks/results/attentions.json, and what they hold already is not measured
+again unless --fresh is given. The table and the plot of docs/attentions.md are made of them.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import multiprocessing
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import tempfile
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+import keras
+import tensorflow as tf
+from rich.console import Console
+from rich.progress import track
+
+from benchmarks.attention_accuracy import STEPS
+from benchmarks.attention_report import write_report
+from benchmarks.lite import cpu
+from common.files import write_json
+from pale_tf.layers.attention import ATTENTIONS
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results" / "attentions.json"
+PARTS = ("accuracy", "cost")
+SIZES = (224, 448, 896)
+SEEDS = (0, 1, 2)
+
+
+def main(argv=None):
+    flags = parse_flags(argv)
+    found = json.loads(flags.json.read_text()) if flags.json.exists() and not flags.fresh else {}
+    results = {"accuracy": found.get("accuracy", []), "cost": found.get("cost", [])}
+    results["versions"] = {
+        "python": platform.python_version(),
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+    }
+    results["machine"] = {"platform": platform.platform(), "cpu": cpu(), "cpus": os.cpu_count()}
+    if flags.only in (None, "accuracy"):
+        measure_accuracy(results, flags)
+    if flags.only in (None, "cost"):
+        measure_cost(results, flags)
+    Console(width=140).print(write_report(results, flags.report, flags.plot))
+
+
+def parse_flags(argv):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="fewer sizes, steps and seeds")
+    parser.add_argument("--only", choices=PARTS, help="measure this part alone")
+    parser.add_argument("--fresh", action="store_true", help="measure again what is in --json")
+    parser.add_argument("--attentions", nargs="+", choices=ATTENTIONS, default=list(ATTENTIONS))
+    parser.add_argument("--json", type=pathlib.Path, help=f"(default: {RESULTS})")
+    parser.add_argument("--report", type=pathlib.Path, help="(default: docs/attentions.md)")
+    parser.add_argument("--plot", type=pathlib.Path, help="(default: docs/images/attentions.png)")
+    flags = parser.parse_args(argv)
+    # A quick look leaves the committed results alone.
+    folder = pathlib.Path(tempfile.mkdtemp()) if flags.quick else None
+    flags.json = flags.json or (folder / "attentions.json" if folder else RESULTS)
+    if not flags.quick:
+        flags.report = flags.report or ROOT / "docs" / "attentions.md"
+    flags.plot = flags.plot or (folder or ROOT / "docs" / "images") / "attentions.png"
+    return flags
+
+
+def measure_accuracy(results, flags):
+    """Trains what is not in the results, in two processes of one thread each."""
+    done = {(row["task"], row["attention"], row["seed"]) for row in results["accuracy"]}
+    seeds, share = (SEEDS[:1], 0.1) if flags.quick else (SEEDS, 1.0)
+    tasks = [
+        (task, attention, seed)
+        for seed in seeds
+        for task in STEPS
+        for attention in flags.attentions
+        if (task, attention, seed) not in done
+    ]
+    data = tempfile.mkdtemp()
+    spawn = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(2, spawn, initializer=take_one_core) as pool:
+        for task in {"digits", "long_range_1"}:  # the data sets, before two processes want them
+            pool.submit(prepare, task, data).result()
+        futures = [pool.submit(train, *task, data, share) for task in tasks]
+        finished = concurrent.futures.as_completed(futures)
+        for future in track(finished, "training", total=len(futures), transient=True):
+            results["accuracy"].append(future.result())
+            write_json(flags.json, results)
+
+
+def take_one_core():
+    tf.config.set_visible_devices([], "GPU")
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def prepare(task, data):
+    from benchmarks.attention_accuracy import load
+
+    load(task, data)
+
+
+def train(*arguments):
+    from benchmarks import attention_accuracy
+
+    row = attention_accuracy.train(*arguments)
+    keras.backend.clear_session()
+    return row
+
+
+def measure_cost(results, flags):
+    """Measures what is not in the results, each in a process of its own."""
+    done = {(row["attention"], row["size"]) for row in results["cost"]}
+    sizes = SIZES[:1] if flags.quick else SIZES
+    tasks = [
+        (attention, size)
+        for size in sizes
+        for attention in flags.attentions
+        if (attention, size) not in done
+    ]
+    for attention, size in track(tasks, "measuring", transient=True):
+        program = ROOT / "benchmarks" / "attention_cost.py"
+        command = [sys.executable, str(program), attention, str(size)]
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        results["cost"].append(json.loads(output.splitlines()[-1]))
+        write_json(flags.json, results)
+
+
+if __name__ == "__main__":
+    main()
