@@ -23,22 +23,60 @@ DATA = {
 }
 
 
-def train(task, attention, seed, data_dir, share=1.0):
-    """Trains and tests a network.
+def train(task, attention, seeds, data_dir, share=1.0):
+    """Trains and tests a network once for each seed.
 
     Args:
         task: A key of `NETWORKS`.
         attention: Name of the attention.
-        seed: Seed of weights and order.
+        seeds: Seeds of weights and order.
         data_dir: Folder of TFDS data sets.
         share: Share of the steps, for a quick look.
 
     Returns:
-        Dict of what ran, its `accuracy` on the test images, its `loss` and the seconds it took.
+        For each seed, a dict of what ran, its `accuracy` on the test images, its `loss` and the
+        seconds it took; the first one's include tracing.
     """
-    keras.utils.set_random_seed(seed)
-    (x, y), (test_x, test_y) = load(task, data_dir)
-    model, steps = NETWORKS[task](attention), max(1, round(STEPS[task] * share))
+    (x, y), test = load(task, data_dir)
+    steps = max(1, round(STEPS[task] * share))
+    model, rows = compiled(NETWORKS[task](attention), steps), []
+    for seed in seeds:
+        start = time.perf_counter()
+        restart(model, NETWORKS[task], attention, seed)
+        chosen = np.random.default_rng(seed).integers(0, len(x), (steps, BATCH))
+        history = model.fit(Batches(x, y, chosen), verbose=0, shuffle=False)
+        loss, accuracy = model.evaluate(*test, batch_size=100, verbose=0)
+        rows.append(
+            {
+                "task": task,
+                "attention": attention,
+                "seed": seed,
+                "steps": steps,
+                "accuracy": float(accuracy),
+                "loss": float(loss),
+                "train_loss": float(history.history["loss"][-1]),
+                "seconds": time.perf_counter() - start,
+            }
+        )
+    return rows
+
+
+class Batches(keras.utils.PyDataset):
+    """Images and labels of chosen indices `[steps, batch]`."""
+
+    def __init__(self, x, y, chosen):
+        super().__init__()
+        self.x, self.y, self.chosen = x, y, chosen
+
+    def __len__(self):
+        return len(self.chosen)
+
+    def __getitem__(self, step):
+        return self.x[self.chosen[step]], self.y[self.chosen[step]]
+
+
+def compiled(model, steps):
+    """The network, ready for `fit`."""
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, steps - steps // 10, warmup_target=LEARNING_RATE, warmup_steps=steps // 10
     )
@@ -46,28 +84,15 @@ def train(task, attention, seed, data_dir, share=1.0):
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "depthwise"])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, metrics=["accuracy"])
-    start = time.perf_counter()
-    rng = np.random.default_rng(seed)
+    return model
 
-    def batches():
-        for _ in range(steps):
-            chosen = rng.integers(0, len(x), BATCH)
-            yield x[chosen], y[chosen]
 
-    signature = (tf.TensorSpec((BATCH, *x.shape[1:])), tf.TensorSpec((BATCH,), tf.int64))
-    data = tf.data.Dataset.from_generator(batches, output_signature=signature).prefetch(2)
-    history = model.fit(data, epochs=1, verbose=0)
-    test_loss, accuracy = model.evaluate(test_x, test_y, batch_size=100, verbose=0)
-    return {
-        "task": task,
-        "attention": attention,
-        "seed": seed,
-        "steps": steps,
-        "accuracy": float(accuracy),
-        "loss": float(test_loss),
-        "train_loss": float(history.history["loss"][-1]),
-        "seconds": time.perf_counter() - start,
-    }
+def restart(model, make, attention, seed):
+    """Gives the network the weights of a new one, without tracing its step again."""
+    keras.utils.set_random_seed(seed)
+    model.set_weights(make(attention).get_weights())
+    for variable in model.optimizer.variables:
+        variable.assign(keras.ops.zeros_like(variable))
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulates of the variants, counted from the built networks.
+"""Parameters and multiply-accumulates of the variants and of peers, counted from the networks.
 
 python benchmarks/complexity.py                       # all variants at 224x224
 python benchmarks/complexity.py --size 97 61 --variants tiny
@@ -17,11 +17,20 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-from pale_tf.configs import VARIANTS
-from pale_tf.models import BUILDERS
+from pale_tf import pale_network
+from pale_tf.configs import CSWIN_T, SWIN_T, VARIANTS
 
-# Millions of parameters and GMACs at 224x224, as Wu et al. 2022 round them.
-PUBLISHED = {"tiny": (22, 4.2), "small": (48, 9.0), "base": (85, 15.6)}
+NETWORKS = {**VARIANTS, SWIN_T.name: SWIN_T, CSWIN_T.name: CSWIN_T}
+
+# Millions of parameters and GMACs at 224x224, as the papers round them: Wu et al. 2022; Liu et al.
+# 2021; Dong et al. 2022.
+PUBLISHED = {
+    "tiny": (22, 4.2),
+    "small": (48, 9.0),
+    "base": (85, 15.6),
+    "swin_t": (28.3, 4.5),
+    "cswin_t": (23, 4.3),
+}
 
 PARTS = ("stage1", "stage2", "stage3", "stage4", "head")
 
@@ -47,7 +56,7 @@ def main(argv=None):
 
 def parse_flags(argv):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    parser.add_argument("--variants", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--size", nargs=2, type=int, default=(224, 224), metavar=("H", "W"))
     parser.add_argument("--json", type=pathlib.Path, help="also write the counts to this file")
     flags = parser.parse_args(argv)
@@ -65,7 +74,7 @@ def count(variant, height, width):
         Dict of the variant's name, and of `params` (trainable) and `macs` (of one image), each a
         dict of the parts of the network and the `total`.
     """
-    model = BUILDERS[VARIANTS[variant].name](input_shape=(height, width, 3))
+    model = pale_network(NETWORKS[variant], input_shape=(height, width, 3))
     params, macs = dict.fromkeys(PARTS, 0), dict.fromkeys(PARTS, 0)
     for weight in model.trainable_weights:
         params[_part(weight.path)] += math.prod(weight.shape)
@@ -103,7 +112,7 @@ def make_table(rows, size):
         table.add_column(column, justify="right")
     for row in rows:
         params, macs = PUBLISHED.get(row["variant"], (None, None))
-        name = VARIANTS[row["variant"]].name
+        name = NETWORKS[row["variant"]].name
         table.add_row(
             f"{name}  M params",
             *(f"{value / 1e6:.2f}" for value in row["params"].values()),

@@ -28,7 +28,14 @@ def fuse(model, input_shape=None, dtype="float32"):
     Returns:
         A `keras.Model` with the same outputs as `model(images, training=False)`; layers that stand
         for others carry their names.
+
+    Raises:
+        ValueError: If the model is an inference form already.
     """
+    if any(isinstance(layer, Attention) and layer.folded for layer in model.layers):
+        raise ValueError(
+            "`model` must be a network as it is trained. Received: what `fuse` has made already"
+        )
     image = None
     if input_shape is not None:
         image = keras.tree.map_structure(
@@ -88,7 +95,7 @@ def _transfer(model, layer, folded):
     original = model.get_layer(layer.name)
     before = {after: name for name, after in folded.items()}.get(layer.name)
     before = model.get_layer(before) if before else None
-    if isinstance(layer, Attention) and not original.folded:
+    if isinstance(layer, Attention):
         _fold_attention(original, layer)
     elif layer.name in folded:
         pass  # has no weights left

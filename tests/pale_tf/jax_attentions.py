@@ -1,0 +1,24 @@
+"""Run by test_attention_networks.py in a process of its own: every attention on the JAX backend."""
+
+import os
+import pathlib
+import sys
+
+os.environ["KERAS_BACKEND"] = "jax"
+
+import keras
+import numpy as np
+
+from pale_tf.layers.attention import ATTENTIONS, Place, make_attention
+
+folder = pathlib.Path(sys.argv[1])
+assert keras.backend.backend() == "jax"
+images, outputs = np.load(folder / "images.npy"), {}
+for name in ATTENTIONS:
+    for block in (0, 1):
+        layer = make_attention(name, Place(1, block), 4, name=f"{name}_{block}")
+        layer.build(images.shape)
+        with np.load(folder / f"{name}_{block}.npz") as weights:
+            layer.set_weights([weights[key] for key in weights.files])
+        outputs[f"{name}_{block}"] = layer(images)
+np.savez(folder / "outputs.npz", **outputs)
