@@ -1,6 +1,8 @@
-"""Draws which tokens one token attends to: global, shifted-window, cross-shaped, pale.
+"""Draws what a token sees under each attention: the pictures of the README and docs/attentions.md.
 
-python benchmarks/figure1.py        # writes docs/images/regions.png
+python benchmarks/figure1.py        # writes docs/images/{regions,figure1,fields,maps}.png
+
+All of it is measured (`pale_tf.visualize`), in networks with random weights.
 """
 
 import argparse
@@ -10,73 +12,124 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
-from keras import ops
+import tensorflow as tf
 from matplotlib.colors import ListedColormap
+from sklearn.datasets import load_sample_image
 
-from pale_tf import partition
+from pale_tf import PaleConfig, pale_backbone, visualize
+from pale_tf.layers.attention import Place, make_attention
 
 SIZE = 24  # tokens along each side of the map
 TOKEN = (9, 14)
-WINDOW = 8  # width of Swin's windows
-LINES = 4  # rows and columns: of CSWin's stripes, and of a pale
-OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "docs" / "images" / "regions.png"
+IMAGE = 224  # pixels
+OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "docs" / "images"
+
+# Title: attention, block, options. Widths are such that a pale and a cross have as many tokens.
+REGIONS = {
+    "global (ViT)": ("global", 0, {}),
+    "window (Swin, even blocks)": ("window", 0, {"window_size": 8}),
+    "shifted window (Swin, odd blocks)": ("shifted_window", 1, {"window_size": 8}),
+    "shuffled window (Shuffle, odd blocks)": ("shuffled_window", 1, {"window_size": 8}),
+    "messenger (MSG)": ("messenger", 0, {"window_size": 6, "region_size": 2}),
+    "axial (Axial-DeepLab), two blocks": ("axial", (0, 1), {}),
+    "cross-shaped (CSWin)": ("cross_shaped", 0, {"stripe_width": 4}),
+    "spatial reduction (PVT)": ("spatial_reduction", 0, {"reduction": 4}),
+    "deformable (DAT)": ("deformable", 0, {"stride": 6}),
+    "pale, sequential, two blocks": ("pale_sequential", (0, 1), {"pale_size": 4}),
+    "pale, vanilla": ("pale_vanilla", 0, {"pale_size": 4}),
+    "pale": ("pale", 0, {"pale_size": 4}),
+}
+README = ("global (ViT)", "shifted window (Swin, odd blocks)", "cross-shaped (CSWin)", "pale")
+COMPARED = ("pale", "cross_shaped", "shifted_window", "axial", "global")
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=pathlib.Path, default=OUTPUT)
-    draw(parser.parse_args(argv).out)
+    parser.add_argument("--out", type=pathlib.Path, default=OUTPUT, help="folder of the pictures")
+    folder = parser.parse_args(argv).out
+    folder.mkdir(parents=True, exist_ok=True)
+    keras.utils.set_random_seed(0)
+    regions = {title: region(*entry) for title, entry in REGIONS.items()}
+    draw_regions({title: regions[title] for title in README}, folder / "regions.png")
+    draw_regions(regions, folder / "figure1.png")
+    draw_fields(folder / "fields.png")
+    draw_maps(folder / "maps.png")
 
 
-def regions():
-    """The tokens that `TOKEN` attends to under each mechanism: dict of boolean `[SIZE, SIZE]`."""
-    row, column = np.indices((SIZE, SIZE))
-    # Swin shifts its windows by half their width, cyclically (Liu et al. 2021, section 3.2).
-    shifted = [((axis - WINDOW // 2) % SIZE) // WINDOW for axis in (row, column)]
-    stripes = [axis // LINES for axis in (row, column)]
-    return {
-        "global (ViT)": np.ones((SIZE, SIZE), bool),
-        "shifted window (Swin)": _same(shifted[0]) & _same(shifted[1]),
-        "cross-shaped (CSWin)": _same(stripes[0]) | _same(stripes[1]),
-        "pale": pale_region(),
-    }
+def region(attention, blocks, options):
+    """Tokens that `TOKEN` depends on after one attention; of two blocks, those of either."""
+    seen = np.zeros((SIZE, SIZE), bool)
+    for block in np.atleast_1d(blocks):
+        layer = make_attention(attention, Place(0, int(block)), 4, projection="linear", **options)
+        seen |= visualize.region(layer, (SIZE, SIZE), TOKEN)
+    return seen
 
 
-def pale_region():
-    """The pale of `TOKEN`, asked of the code that the networks run."""
-    index = np.arange(SIZE * SIZE, dtype="float32").reshape(1, SIZE, SIZE, 1)
-    token = index[0, TOKEN[0], TOKEN[1], 0]
-    region = np.zeros(SIZE * SIZE, bool)
-    for group in (partition.group_rows, partition.group_columns):
-        for tokens in ops.convert_to_numpy(group(ops.array(index), SIZE // LINES, 1))[0, :, :, 0]:
-            if token in tokens:
-                region[tokens.astype(int)] = True
-    return region.reshape(SIZE, SIZE)
-
-
-def draw(path):
-    """Draws all regions side by side."""
-    figure, axes = plt.subplots(1, 4, figsize=(14, 4), layout="constrained")
+def draw_regions(regions, path):
+    """Draws maps of tokens, four in a row."""
+    rows = -(-len(regions) // 4)
+    figure, axes = plt.subplots(rows, 4, figsize=(14, 4 * rows), layout="constrained")
     colours = ListedColormap(["#f1f3f5", "#8fb8de", "#d9480f"])
-    for axis, (name, region) in zip(axes, regions().items(), strict=True):
-        picture = region.astype(int)
+    for axis, (name, seen) in zip(axes.flat, regions.items(), strict=True):
+        picture = seen.astype(int)
         picture[TOKEN] = 2
         axis.pcolormesh(picture, cmap=colours, vmin=0, vmax=2, edgecolors="white", linewidth=0.8)
         axis.set(aspect="equal", xticks=[], yticks=[])
         axis.invert_yaxis()
         axis.set_frame_on(False)
-        axis.set_title(name, fontsize=14)
-        axis.set_xlabel(f"{region.sum()} of {region.size} tokens", fontsize=11)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=100)
+        axis.set_title(name, fontsize=13)
+        axis.set_xlabel(f"{seen.sum()} of {seen.size} tokens", fontsize=11)
+    save(figure, path)
+
+
+def small_backbone(attention):
+    """A backbone with two blocks in each stage."""
+    config = PaleConfig("small", 32, (2, 2, 2, 2), (2, 4, 8, 16), attention=attention)
+    return pale_backbone(config, input_shape=(IMAGE, IMAGE, 3))
+
+
+def draw_fields(path):
+    """Draws the effective receptive field of the middle token after each stage."""
+    images = np.random.default_rng(0).uniform(0, 255, (4, IMAGE, IMAGE, 3)).astype("float32")
+    size = (2.4 * 4, 2.5 * len(COMPARED))
+    figure, axes = plt.subplots(len(COMPARED), 4, figsize=size, layout="constrained")
+    for row, attention in zip(axes, COMPARED, strict=True):
+        fields = visualize.effective_receptive_field(small_backbone(attention), images)
+        for axis, (level, field) in zip(row, fields.items(), strict=True):
+            axis.imshow(np.log10(field + 1e-4), cmap="magma")
+            axis.set(xticks=[], yticks=[], title=f"{attention}, {level}")
+    save(figure, path)
+
+
+def draw_maps(path):
+    """Draws, over a photograph, how one token attends in stage 2: the heaviest head of each."""
+    photograph = load_sample_image("flower.jpg")
+    image = tf.image.resize_with_crop_or_pad(photograph, 427, 427)
+    image = tf.image.resize(image, (IMAGE, IMAGE), antialias=True).numpy()
+    token, cell = (12, 16), IMAGE // 28
+    size = (3 * len(COMPARED), 3.3)
+    figure, axes = plt.subplots(1, len(COMPARED), figsize=size, layout="constrained")
+    for axis, attention in zip(axes, COMPARED, strict=True):
+        backbone = small_backbone(attention)
+        layer = backbone.get_layer("stage2_block1_attention")
+        inputs = keras.Model(backbone.input, layer.input)(image[None])
+        weights = visualize.attention_weights(layer, inputs, token)
+        weights = max(weights, key=np.max)
+        axis.imshow(image / 255)
+        shown = np.kron(weights / weights.max(), np.ones((cell, cell)))
+        axis.imshow(shown, cmap="magma", alpha=0.65)
+        place = [(index + 0.5) * cell for index in token[::-1]]
+        axis.plot(*place, marker="s", color="#74c0fc", markersize=6)
+        axis.set(xticks=[], yticks=[], title=attention)
+    save(figure, path)
+
+
+def save(figure, path):
+    figure.savefig(path, dpi=80)
     plt.close(figure)
-
-
-def _same(groups):
-    """Where `groups` has the value that it has at `TOKEN`."""
-    return groups == groups[TOKEN]
 
 
 if __name__ == "__main__":
