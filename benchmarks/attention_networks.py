@@ -13,6 +13,8 @@ SMALL = {
     "messenger": ({"window_size": 4, "region_size": size} for size in (4, 2, 1, 1)),
     "cross_shaped": ({"stripe_width": width} for width in (1, 2, 2, 2)),
     "axial": {"span": 16},
+    "spatial_reduction": ({"reduction": size} for size in (2, 1, 1, 1)),
+    "deformable": ({"stride": size} for size in (2, 1, 1, 1)),
 }
 SMALL = {
     name: options if isinstance(options, dict) else tuple(options)
