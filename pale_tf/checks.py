@@ -20,7 +20,7 @@ def check_heads(channels, num_heads, halves):
     """
     if channels % halves:
         raise ValueError(
-            "The parallel form splits the channels into two halves, so their number must be even. "
+            "Half of the channels attends in rows, half in columns, so their number must be even. "
             f"Received: channels={channels}"
         )
     if num_heads > 1 and num_heads % halves:
