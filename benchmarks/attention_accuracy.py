@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from benchmarks.attention_networks import NETWORKS
 from common.images import evaluation_image
+from training.optimizer import exclude_from_decay
 from training.sources import open_source
 
 # One recipe for all: AdamW, linear warm-up over a tenth of the steps, cosine.
@@ -38,7 +39,7 @@ def train(task, attention, seeds, data_dir, share=1.0):
         seconds it took; the first one's include tracing.
     """
     (x, y), test = load(task, data_dir)
-    steps = max(1, round(STEPS[task] * share))
+    steps = step_count(task, share)
     model, rows = compiled(NETWORKS[task](attention), steps), []
     for seed in seeds:
         start = time.perf_counter()
@@ -61,6 +62,11 @@ def train(task, attention, seeds, data_dir, share=1.0):
     return rows
 
 
+def step_count(task, share):
+    """Training steps of a task."""
+    return max(1, round(STEPS[task] * share))
+
+
 class Batches(keras.utils.PyDataset):
     """Images and labels of chosen indices `[steps, batch]`."""
 
@@ -81,7 +87,7 @@ def compiled(model, steps):
         0.0, steps - steps // 10, warmup_target=LEARNING_RATE, warmup_steps=steps // 10
     )
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY, clipnorm=1.0)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "depthwise"])
+    exclude_from_decay(optimizer, model.trainable_variables)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(optimizer, loss, metrics=["accuracy"])
     return model

@@ -30,9 +30,9 @@ def measure(attention, size):
 
     Returns:
         Dict of parameters, multiply-accumulates, `seconds` for one image (every repetition),
-        `bytes` that running it took beyond what the network and TensorFlow hold, and the share of
-        the second stage's map that one token depends on after one attention. Seconds and bytes are
-        None where the tensors of scores would not fit.
+        `bytes` by which running it raised the peak of resident memory over what was held before,
+        and the share of the second stage's map that one token depends on after one attention.
+        Seconds and bytes are None where the tensors of scores would not fit.
     """
     model = PaleT(input_shape=(size, size, 3), attention=attention, drop_path_rate=0.0)
     run = tf.function(lambda images: model(images, training=False))
@@ -49,25 +49,30 @@ def measure(attention, size):
         "size": size,
         "parameters": sum(math.prod(weight.shape) for weight in model.trainable_weights),
         "macs": sum(map(multiply_accumulates, operations)),
-        "region": region_share(attention) if size == 224 else None,
+        "region": None,
         "largest_tensor": largest,
         "seconds": None,
         "bytes": None,
     }
-    if 3 * largest > MEMORY:  # the scores, their softmax and a copy
-        return result
+    if 3 * largest <= MEMORY:  # the scores, their softmax and a copy
+        result |= run_costs(run, size)
+    if size == 224:  # once, and last, for it takes memory too
+        result["region"] = region_share(attention)
+    return result
+
+
+def run_costs(run, size):
+    """Memory and seconds of a function of one image."""
     image = tf.constant(np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)), "float32")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    held = resource.getpagesize() * int(pathlib.Path("/proc/self/statm").read_text().split()[1])
     run(image)
-    result["bytes"] = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
-    result["seconds"] = []
-    for _ in range(REPETITIONS):
+    peak, seconds = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
+    while len(seconds) < REPETITIONS and sum(seconds) < 30:
         start = time.perf_counter()
         run(image).numpy()
-        result["seconds"].append(time.perf_counter() - start)
-        if sum(result["seconds"]) > 30:
-            break
-    return result | {"median_seconds": statistics.median(result["seconds"])}
+        seconds.append(time.perf_counter() - start)
+    median = statistics.median(seconds)
+    return {"bytes": peak - held, "seconds": seconds, "median_seconds": median}
 
 
 def region_share(attention):

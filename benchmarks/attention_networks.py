@@ -10,20 +10,16 @@ SMALL = {
     "window": {"window_size": 4},
     "shifted_window": {"window_size": 4},
     "shuffled_window": {"window_size": 4},
-    "messenger": ({"window_size": 4, "region_size": size} for size in (4, 2, 1, 1)),
-    "cross_shaped": ({"stripe_width": width} for width in (1, 2, 2, 2)),
+    "messenger": tuple({"window_size": 4, "region_size": size} for size in (4, 2, 1, 1)),
+    "cross_shaped": tuple({"stripe_width": width} for width in (1, 2, 2, 2)),
     "axial": {"span": 16},
-    "spatial_reduction": ({"reduction": size} for size in (2, 1, 1, 1)),
-    "deformable": ({"stride": size} for size in (2, 1, 1, 1)),
-}
-SMALL = {
-    name: options if isinstance(options, dict) else tuple(options)
-    for name, options in SMALL.items()
+    "spatial_reduction": tuple({"reduction": size} for size in (2, 1, 1, 1)),
+    "deformable": tuple({"stride": size} for size in (2, 1, 1, 1)),
 }
 
 
 def small_config(attention, depths=(1, 1, 2, 1), embed_dim=16):
-    """A configuration for small maps; a token of a 16×16 map sees 60 others in a pale."""
+    """A configuration for small maps; a pale of a 16×16 map has 60 tokens."""
     return PaleConfig(
         f"small_{attention}",
         embed_dim,

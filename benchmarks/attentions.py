@@ -5,7 +5,7 @@ python benchmarks/attentions.py --quick    # minutes: fewer attentions, sizes, s
 python benchmarks/attentions.py --only cost   # the costs alone, on an idle machine
 
 Raw results go to benchmarks/results/attentions.json, and what they hold already is not measured
-again unless --fresh is given. The table and the plot of docs/attentions.md are made of them.
+again unless --fresh is given. The tables and the plot of docs/attentions.md are made of them.
 """
 
 import argparse
@@ -27,8 +27,8 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.attention_accuracy import STEPS
-from benchmarks.attention_report import write_report
+from benchmarks.attention_accuracy import STEPS, step_count
+from benchmarks.attention_report import SIZES, write_report
 from benchmarks.lite import cpu
 from common.files import write_json
 from pale_tf.layers.attention import ATTENTIONS
@@ -36,25 +36,20 @@ from pale_tf.layers.attention import ATTENTIONS
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "attentions.json"
 PARTS = ("accuracy", "cost")
-SIZES = (224, 448, 896)
 SEEDS = (0, 1, 2)
 QUICK = ("pale", "cross_shaped", "axial", "window", "global")
 
 
 def main(argv=None):
     flags = parse_flags(argv)
-    found = json.loads(flags.json.read_text()) if flags.json.exists() and not flags.fresh else {}
-    results = {"accuracy": found.get("accuracy", []), "cost": found.get("cost", [])}
-    results["versions"] = {
-        "python": platform.python_version(),
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-    }
-    results["machine"] = {"platform": platform.platform(), "cpu": cpu(), "cpus": os.cpu_count()}
-    if flags.only in (None, "accuracy"):
-        measure_accuracy(results, flags)
-    if flags.only in (None, "cost"):
-        measure_cost(results, flags)
+    results = json.loads(flags.json.read_text()) if flags.json.exists() else {}
+    for part, measure in (("accuracy", measure_accuracy), ("cost", measure_cost)):
+        results.setdefault(part, [])
+        if flags.only in (None, part):
+            if flags.fresh:
+                kept = [row for row in results[part] if row["attention"] not in flags.attentions]
+                results[part] = kept
+            measure(results[part], flags, lambda: write_json(flags.json, results))
     Console(width=140).print(write_report(results, flags.report, flags.plot))
 
 
@@ -68,36 +63,50 @@ def parse_flags(argv):
     parser.add_argument("--report", type=pathlib.Path, help="(default: docs/attentions.md)")
     parser.add_argument("--plot", type=pathlib.Path, help="(default: docs/images/attentions.png)")
     flags = parser.parse_args(argv)
-    # A quick look leaves the committed results alone.
-    folder = pathlib.Path(tempfile.mkdtemp()) if flags.quick else None
-    flags.json = flags.json or (folder / "attentions.json" if folder else RESULTS)
     flags.attentions = flags.attentions or (QUICK if flags.quick else list(ATTENTIONS))
-    if not flags.quick:
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="attentions-")) if flags.quick else None
+    flags.json = flags.json or (folder / "attentions.json" if folder else RESULTS)
+    if flags.json == RESULTS:  # others leave the committed documents alone
         flags.report = flags.report or ROOT / "docs" / "attentions.md"
-    flags.plot = flags.plot or (folder or ROOT / "docs" / "images") / "attentions.png"
+        flags.plot = flags.plot or ROOT / "docs" / "images" / "attentions.png"
+    flags.plot = flags.plot or flags.json.with_suffix(".png")
     return flags
 
 
-def measure_accuracy(results, flags):
+def origin():
+    """Where a result comes from: for each row, for rows may come from several machines."""
+    return {
+        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
+        "machine": f"{platform.platform()}, {os.cpu_count()} cores, {cpu()}",
+    }
+
+
+def measure_accuracy(rows, flags, save):
     """Trains what is not in the results, in two processes of one thread each."""
-    done = {(row["task"], row["attention"]) for row in results["accuracy"]}
     seeds, share = (SEEDS[:1], 0.1) if flags.quick else (SEEDS, 1.0)
+    done = {
+        (row["task"], row["attention"])
+        for row in rows
+        if row["steps"] == step_count(row["task"], share)
+    }
     tasks = [
         (task, attention)
         for task in STEPS
         for attention in flags.attentions
         if (task, attention) not in done
     ]
-    data = tempfile.mkdtemp()
     spawn = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(2, spawn, initializer=take_one_core) as pool:
+    with (
+        tempfile.TemporaryDirectory() as data,
+        concurrent.futures.ProcessPoolExecutor(2, spawn, initializer=take_one_core) as pool,
+    ):
         for task in {"digits", "long_range_1"}:  # the data sets, before two processes want them
             pool.submit(prepare, task, data).result()
         futures = [pool.submit(train, *task, seeds, data, share) for task in tasks]
         finished = concurrent.futures.as_completed(futures)
         for future in track(finished, "training", total=len(futures), transient=True):
-            results["accuracy"] += future.result()
-            write_json(flags.json, results)
+            rows += [row | origin() for row in future.result()]
+            save()
 
 
 def take_one_core():
@@ -119,9 +128,9 @@ def train(*arguments):
     return attention_accuracy.train(*arguments)
 
 
-def measure_cost(results, flags):
+def measure_cost(rows, flags, save):
     """Measures what is not in the results, each in a process of its own."""
-    done = {(row["attention"], row["size"]) for row in results["cost"]}
+    done = {(row["attention"], row["size"]) for row in rows}
     sizes = SIZES[:1] if flags.quick else SIZES
     tasks = [
         (attention, size)
@@ -133,8 +142,8 @@ def measure_cost(results, flags):
         program = ROOT / "benchmarks" / "attention_cost.py"
         command = [sys.executable, str(program), attention, str(size)]
         output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        results["cost"].append(json.loads(output.splitlines()[-1]))
-        write_json(flags.json, results)
+        rows.append(json.loads(output.splitlines()[-1]) | origin())
+        save()
 
 
 if __name__ == "__main__":

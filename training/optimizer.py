@@ -2,8 +2,9 @@
 
 import keras
 
-UNDECAYED = ("bias", "gamma", "beta")
-POSITION_KERNEL = "_position/depthwise/"
+UNDECAYED = ("bias", "gamma", "beta", "_position/map", "/messenger")
+# Part of the paths of depth-wise kernels of CPE, and of tables of attentions.
+POSITIONS = ("_position/depthwise/", "/position_")
 
 
 def make_optimizer(recipe, steps_per_epoch):
@@ -39,11 +40,11 @@ def make_schedule(recipe, steps_per_epoch):
 
 
 def exclude_from_decay(optimizer, variables):
-    """Leaves norms, biases and the position encodings' depth-wise kernels without weight decay."""
+    """Leaves norms, biases and what encodes positions without weight decay."""
     excluded = [
         variable
         for variable in variables
-        if variable.path.endswith(UNDECAYED) or POSITION_KERNEL in variable.path
+        if variable.path.endswith(UNDECAYED) or any(part in variable.path for part in POSITIONS)
     ]
     optimizer.exclude_from_weight_decay(var_list=excluded)
 
