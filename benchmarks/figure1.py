@@ -34,11 +34,11 @@ REGIONS = {
     "shifted window (Swin, odd blocks)": ("shifted_window", 1, {"window_size": 8}),
     "shuffled window (Shuffle, odd blocks)": ("shuffled_window", 1, {"window_size": 8}),
     "messenger (MSG)": ("messenger", 0, {"window_size": 6, "region_size": 2}),
-    "axial (Axial-DeepLab), two blocks": ("axial", (0, 1), {}),
+    "axial (Axial-DeepLab), either block": ("axial", (0, 1), {}),
     "cross-shaped (CSWin)": ("cross_shaped", 0, {"stripe_width": 4}),
     "spatial reduction (PVT)": ("spatial_reduction", 0, {"reduction": 4}),
     "deformable (DAT)": ("deformable", 0, {"stride": 6}),
-    "pale, sequential, two blocks": ("pale_sequential", (0, 1), {"pale_size": 4}),
+    "pale, sequential, either block": ("pale_sequential", (0, 1), {"pale_size": 4}),
     "pale, vanilla": ("pale_vanilla", 0, {"pale_size": 4}),
     "pale": ("pale", 0, {"pale_size": 4}),
 }

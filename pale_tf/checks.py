@@ -38,12 +38,13 @@ def check_heads(channels, num_heads, halves):
     return heads
 
 
-def check_pale_size(pale_size):
-    """Returns `(rows, columns)` of a pale size given as a positive integer or a pair of them."""
-    pair = tuple(pale_size) if isinstance(pale_size, tuple | list) else (pale_size, pale_size)
+def check_pair(argument, value):
+    """Returns `(rows, columns)` of a size given as a positive integer or a pair of them; a
+    `ValueError` names `argument`."""
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(pair) != 2:
-        raise ValueError(f"`pale_size` must be an integer or a pair. Received: {pale_size!r}")
-    return tuple(check_positive_int("pale_size", size) for size in pair)
+        raise ValueError(f"`{argument}` must be an integer or a pair. Received: {value!r}")
+    return tuple(check_positive_int(argument, size) for size in pair)
 
 
 def check_positive_int(argument, value):

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from pale_tf.checks import check_pale_size, check_positive_int, check_rate
+from pale_tf.checks import check_pair, check_positive_int, check_rate
 from pale_tf.layers.attention import Place, make_attention
 from pale_tf.layers.attention.base import PROJECTIONS
 
@@ -55,6 +55,8 @@ class PaleConfig:
     merging: str = "overlapping"
 
     def __post_init__(self):
+        for field in dataclasses.fields(self):  # a list would leave the configuration unhashable
+            object.__setattr__(self, field.name, _frozen(getattr(self, field.name)))
         check_positive_int("embed_dim", self.embed_dim)
         for field in ("depths", "num_heads"):
             value = getattr(self, field)
@@ -62,7 +64,11 @@ class PaleConfig:
                 raise ValueError(f"`{field}` must have one entry per stage, 4. Received: {value}")
             for entry in value:
                 check_positive_int(field, entry)
-        check_pale_size(self.pale_size)
+        check_pair("pale_size", self.pale_size)
+        options = self.attention_options
+        for entry in options if isinstance(options, tuple) else (options,):
+            if not isinstance(entry, dict):
+                raise ValueError(f"`attention_options` must be a dict. Received: {entry!r}")
         if self.mlp_ratio <= 0:
             raise ValueError(f"`mlp_ratio` must be positive. Received: {self.mlp_ratio}")
         check_rate("drop_path_rate", self.drop_path_rate)
@@ -75,7 +81,8 @@ class PaleConfig:
             if value not in known:
                 raise ValueError(f"`{field}` must be one of {known}. Received: {value!r}")
         for stage, channels in enumerate(self.stage_dims):
-            self.make_attention(stage, block=0).check_channels(channels)
+            for block in (0, 1):  # they may alternate
+                self.make_attention(stage, block, name="check").check_channels(channels)
 
     def make_attention(self, stage, block, **options):
         """Makes the attention of a block.
@@ -92,15 +99,24 @@ class PaleConfig:
             _of_stage("attention", self.attention, stage),
             Place(stage, block, self.pale_size),
             self.num_heads[stage],
-            projection=self.projection,
-            **_of_stage("attention_options", self.attention_options, stage),
-            **options,
+            **{
+                "projection": self.projection,
+                **_of_stage("attention_options", self.attention_options, stage),
+                **options,
+            },
         )
 
     @property
     def stage_dims(self):
         """Channels of the four stages: `(C, 2C, 4C, 8C)`."""
         return tuple(self.embed_dim * 2**stage for stage in range(4))
+
+
+def _frozen(value):
+    """Tuples for lists, and copies of dicts."""
+    if isinstance(value, tuple | list):
+        return tuple(map(_frozen, value))
+    return dict(value) if isinstance(value, dict) else value
 
 
 def _of_stage(argument, value, stage):

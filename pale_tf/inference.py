@@ -44,7 +44,9 @@ def fuse(model, input_shape=None, dtype="float32"):
     folded = _foldable_norms(model)
 
     def fused_layer(layer):
-        config = {**layer.get_config(), "dtype": dtype}
+        config = layer.get_config()
+        if layer.name != "predictions":  # in float32 whatever the rest is in
+            config["dtype"] = dtype
         if isinstance(layer, keras.layers.InputLayer):
             return layer
         if isinstance(layer, Attention):

@@ -61,12 +61,12 @@ def attention_weights(layer, inputs, token):
         A parallel form has the heads of the rows first, then those of the columns.
 
     Raises:
-        ValueError: If the layer is none of this package, or a `MessengerAttention`, where values
-            pass through messengers that are keys too.
+        ValueError: If the layer is no `Attention`, or a `MessengerAttention`, where values pass
+            through messengers that are keys too.
     """
     if not isinstance(layer, Attention) or isinstance(layer, MessengerAttention):
         raise ValueError(
-            "`layer` must be an attention of this package other than MessengerAttention. "
+            "`layer` must be an `Attention` other than `MessengerAttention`. "
             f"Received: {type(layer).__name__}"
         )
     query, key, value = layer.project(ops.convert_to_tensor(inputs), training=False)
@@ -111,7 +111,7 @@ def effective_receptive_field(backbone, images):
             return ops.sum(features[:, features.shape[1] // 2, features.shape[2] // 2])
 
         gradient = abs(_gradient(middle, images)).sum(axis=-1).mean(axis=0)
-        fields[level] = gradient / gradient.max()
+        fields[level] = gradient / max(gradient.max(), np.finfo("float32").tiny)
     return fields
 
 
@@ -122,6 +122,10 @@ def _gradient(function, x):
         import jax
 
         return ops.convert_to_numpy(jax.grad(function)(x))
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            f"gradients need the backend tensorflow or jax. Received: {keras.backend.backend()!r}"
+        )
     import tensorflow as tf
 
     with tf.GradientTape() as tape:

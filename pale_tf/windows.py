@@ -9,7 +9,7 @@ or scalar integer tensors.
 import numpy as np
 from keras import ops
 
-from pale_tf.partition import ceil_div, equal, pad_end
+from pale_tf.partition import ceil_div, crop, equal, pad_end, pad_to_windows
 
 
 def fit_window(window, height, width):
@@ -32,7 +32,7 @@ def group_windows(x, window, num_heads):
     high, wide = window
     _, height, width, channels = ops.shape(x)
     rows, columns = ceil_div(height, high), ceil_div(width, wide)
-    x = pad_end(pad_end(x, 1, rows * high - height), 2, columns * wide - width)
+    x = pad_to_windows(x, window)
     if not equal(columns, 1):
         x = ops.reshape(x, (-1, high, columns, wide * channels))  # [B·n_r, h, n_c, w·C]
         x = ops.transpose(x, (0, 2, 1, 3))  # [B·n_r, n_c, h, w·C]
@@ -51,8 +51,7 @@ def ungroup_windows(x, height, width, window, num_heads):
         x = ops.reshape(x, (-1, columns, high, wide * num_heads * depth))  # [B·n_r, n_c, h, w·C]
         x = ops.transpose(x, (0, 2, 1, 3))  # [B·n_r, h, n_c, w·C]
     x = ops.reshape(x, (-1, rows * high, columns * wide, num_heads * depth))
-    x = x if equal(rows * high, height) else x[:, :height]
-    return x if equal(columns * wide, width) else x[:, :, :width]
+    return crop(x, height, width)
 
 
 def real_tokens(height, width, group):
@@ -101,9 +100,7 @@ def deinterlace(x, height, width, num_groups):
     high, wide = ceil_div(height, rows), ceil_div(width, columns)
     x = _exchange(x, rows, high, columns * wide * channels)
     x = _exchange(x, columns, wide, channels)
-    x = ops.reshape(x, (-1, rows * high, columns * wide, channels))
-    x = x if equal(rows * high, height) else x[:, :height]
-    return x if equal(columns * wide, width) else x[:, :, :width]
+    return crop(ops.reshape(x, (-1, rows * high, columns * wide, channels)), height, width)
 
 
 def roll(x, rows, columns):

@@ -5,7 +5,7 @@ from keras import ops
 
 from pale_tf.checks import check_positive_int
 from pale_tf.layers.normalization import LAYER_NORM_EPSILON
-from pale_tf.partition import ceil_div, pad_end
+from pale_tf.partition import ceil_div, pad_to_windows
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
@@ -41,7 +41,7 @@ class PatchEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs):
-        return self.norm(self.convolution(_pad(inputs, self.size)))
+        return self.norm(self.convolution(pad_to_windows(inputs, (self.size, self.size))))
 
     def compute_output_shape(self, input_shape):
         return _merged_shape(input_shape, self.size, self.filters)
@@ -85,7 +85,7 @@ class PatchMerging(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs):
-        x = _pad(inputs, 2)
+        x = pad_to_windows(inputs, (2, 2))
         _, height, width, channels = ops.shape(x)
         x = ops.reshape(x, (-1, 2, width // 2, 2 * channels))  # [B·H/2, 2, W/2, 2C]
         x = ops.transpose(x, (0, 2, 1, 3))  # [B·H/2, W/2, 2, 2C]
@@ -101,12 +101,6 @@ class PatchMerging(keras.layers.Layer):
             "filters": self.filters,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
-
-
-def _pad(x, size):
-    """Appends zeros until `size` divides height and width."""
-    _, height, width, _ = ops.shape(x)
-    return pad_end(pad_end(x, 1, -height % size), 2, -width % size)
 
 
 def _merged_shape(shape, size, filters):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from pale_tf.checks import check_positive_int
+from pale_tf.checks import check_pair
 from pale_tf.interpolation import resize_weights
 from pale_tf.partition import equal
 
@@ -50,12 +50,13 @@ class AbsolutePositionEncoding(keras.layers.Layer):
 
     def __init__(self, size=(56, 56), **kwargs):
         super().__init__(**kwargs)
-        self.size = tuple(check_positive_int("size", side) for side in size)
+        self.size = check_pair("size", size)
 
     def build(self, input_shape):
         self.map = self.add_weight(
             shape=(*self.size, input_shape[-1]),
             initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+            autocast=False,  # interpolated in float32
             name="map",
         )
         self.built = True

@@ -10,10 +10,10 @@ TOKENS = {
     "global (ViT)": 24 * 24,
     "shifted window (Swin, odd blocks)": 8 * 8,
     "shuffled window (Shuffle, odd blocks)": 8 * 8,
-    "axial (Axial-DeepLab), two blocks": 2 * 24 - 1,
+    "axial (Axial-DeepLab), either block": 2 * 24 - 1,
     "cross-shaped (CSWin)": 2 * 4 * 24 - 4 * 4,
     "pale": 2 * 4 * 24 - 4 * 4,
-    "pale, sequential, two blocks": 2 * 4 * 24 - 4 * 4,
+    "pale, sequential, either block": 2 * 4 * 24 - 4 * 4,
 }
 
 

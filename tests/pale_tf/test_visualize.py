@@ -57,7 +57,7 @@ def test_halves_of_a_pale_are_rows_then_columns():
     "layer", [make_attention("messenger", Place(1, 0), 4), keras.layers.Dense(3)], ids=type
 )
 def test_no_weights_of_what_has_none(layer):
-    with pytest.raises(ValueError, match="`layer` must be an attention of this package"):
+    with pytest.raises(ValueError, match="`layer` must be an `Attention` other than"):
         visualize.attention_weights(layer, np.zeros((1, 4, 4, 16), "float32"), TOKEN)
 
 

@@ -86,4 +86,9 @@ def make_attention(attention, place, num_heads, **options):
         raise ValueError(
             f"`attention` must be one of {sorted(ATTENTIONS)}. Received: {attention!r}"
         )
-    return ATTENTIONS[attention](place, num_heads=num_heads, **options)
+    try:
+        return ATTENTIONS[attention](place, num_heads=num_heads, **options)
+    except TypeError as error:  # such as an argument that is there already
+        raise ValueError(
+            f"`attention_options` must be arguments of {attention!r}. Received: {options} ({error})"
+        ) from error

@@ -68,11 +68,10 @@ class AxialAttention(Attention):
     def _attend_positions(self, query, key, value, training):
         """Softmax attention with position-sensitive terms: three `[B, G, L, D]` -> one."""
         for_query, for_key, for_value = self._position_terms(ops.shape(query)[2], query.dtype)
-        bias = _by_place(query, ops.transpose(for_query, (0, 2, 1)))  # [B, G, L, L]
+        bias = ops.cast(_by_place(query, ops.transpose(for_query, (0, 2, 1))), "float32")
         # The keys' term is made for each key, and turned.
         for_key = ops.transpose(for_key, (1, 2, 0)) * ops.cast(self.scale, key.dtype)
-        bias += ops.transpose(_by_place(key, for_key), (0, 1, 3, 2))
-        bias = ops.cast(bias, "float32")
+        bias += ops.cast(ops.transpose(_by_place(key, for_key), (0, 1, 3, 2)), "float32")
         weights = softmax_weights(query, key, bias, value.dtype)
         weights = self.dropout_layer(weights, training=training)
         return ops.matmul(weights, value) + _by_place(weights, for_value)

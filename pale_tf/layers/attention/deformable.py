@@ -1,5 +1,7 @@
 """Deformable attention: Xia et al. 2022, Deformable Attention Transformer (DAT), section 3.2."""
 
+import math
+
 import keras
 from keras import ops
 
@@ -142,5 +144,8 @@ def _float(*sizes):
 
 def deformable(place, num_heads, **options):
     """A stride for each stage, and a group for every four heads as in the paper's networks."""
-    defaults = {"stride": STRIDES[place.stage], "groups": max(1, num_heads // 4)}
+    defaults = {
+        "stride": STRIDES[place.stage],
+        "groups": math.gcd(num_heads, max(1, num_heads // 4)),
+    }
     return DeformableAttention(num_heads, **{**defaults, **options})

@@ -69,7 +69,10 @@ class MessengerAttention(Attention):
         if self.relative_position_bias:
             self.position_table = add_table(self, self.window_size)
             self.messenger_bias = self.add_weight(
-                shape=(self.num_heads,), initializer="zeros", name="messenger_bias"
+                shape=(self.num_heads,),
+                initializer="zeros",
+                autocast=False,
+                name="messenger_bias",
             )
 
     def attend(self, query, key, value, training=None):

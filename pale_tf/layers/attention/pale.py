@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from pale_tf import partition
-from pale_tf.checks import check_pale_size
+from pale_tf.checks import check_pair
 from pale_tf.layers.attention.base import Attention
 from pale_tf.layers.attention.core import mask_bias
 
@@ -50,7 +50,7 @@ class PSAttention(Attention):
             raise ValueError(
                 f"`implementation` must be one of {IMPLEMENTATIONS}. Received: {implementation!r}"
             )
-        self.pale_rows, self.pale_columns = check_pale_size(pale_size)
+        self.pale_rows, self.pale_columns = check_pair("pale_size", pale_size)
         pair = (self.pale_rows, self.pale_columns)
         self.pale_size = pair if isinstance(pale_size, tuple | list) else pair[0]
         self.implementation = implementation
@@ -116,10 +116,10 @@ def parallel(place, **options):
 
 def vanilla(place, **options):
     """Whole pales at once."""
-    return parallel(place, implementation="vanilla", **options)
+    return parallel(place, **{"implementation": "vanilla", **options})
 
 
 def sequential(place, **options):
     """Rows in even blocks, columns in odd ones."""
     form = "sequential_column" if place.block % 2 else "sequential_row"
-    return parallel(place, implementation=form, **options)
+    return parallel(place, **{"implementation": form, **options})

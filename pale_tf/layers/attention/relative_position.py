@@ -23,6 +23,7 @@ def add_table(layer, size):
     return layer.add_weight(
         shape=((2 * size - 1) ** 2, layer.num_heads),
         initializer=keras.initializers.TruncatedNormal(stddev=0.02),
+        autocast=False,
         name="position_table",
     )
 

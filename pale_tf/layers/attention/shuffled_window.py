@@ -30,10 +30,14 @@ class ShuffledWindowAttention(WindowAttention):
 
     def __init__(self, num_heads, window_size=7, relative_position_bias=True, **kwargs):
         super().__init__(
-            num_heads, window_size, relative_position_bias=relative_position_bias, **kwargs
+            num_heads,
+            window_size,
+            shift=False,
+            relative_position_bias=relative_position_bias,
+            **kwargs,
         )
 
-    def window(self, height, width):
+    def window_of(self, height, width):
         groups = self._groups(height, width)
         return tuple(ceil_div(*pair) for pair in zip((height, width), groups, strict=True))
 

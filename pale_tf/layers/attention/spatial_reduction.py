@@ -5,7 +5,7 @@ import keras
 from pale_tf.checks import check_positive_int
 from pale_tf.layers.attention.global_attention import GlobalAttention
 from pale_tf.layers.normalization import LAYER_NORM_EPSILON
-from pale_tf.partition import pad_end
+from pale_tf.partition import pad_to_windows
 
 # Of the four stages of PVT.
 REDUCTIONS = (8, 4, 2, 1)
@@ -55,9 +55,7 @@ class SpatialReductionAttention(GlobalAttention):
         """Queries `[B, H, W, C]`, scaled; keys and values `[B, ceil(H/R), ceil(W/R), C]`."""
         reduced = inputs
         if self.reduction > 1:
-            _, height, width, _ = keras.ops.shape(inputs)
-            reduced = pad_end(reduced, 1, -height % self.reduction)
-            reduced = pad_end(reduced, 2, -width % self.reduction)
+            reduced = pad_to_windows(inputs, (self.reduction, self.reduction))
             reduced = self.norm(self.reduce(reduced))
         return self.project_query(inputs, training), *self.project_context(reduced, training)
 

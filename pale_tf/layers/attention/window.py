@@ -8,7 +8,7 @@ from pale_tf.checks import check_positive_int
 from pale_tf.layers.attention.base import Attention
 from pale_tf.layers.attention.core import mask_bias
 from pale_tf.layers.attention.relative_position import add_table, position_bias
-from pale_tf.partition import ceil_div, equal, pad_end
+from pale_tf.partition import ceil_div, crop, equal, pad_to_windows
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
@@ -46,7 +46,7 @@ class WindowAttention(Attention):
 
     def attend(self, query, key, value, training=None):
         _, height, width, _ = ops.shape(query)
-        window = self.window(height, width)
+        window = self.window_of(height, width)
 
         def group(x, num_heads=self.num_heads):
             return windows.group_windows(self.arrange(x, window), window, num_heads)
@@ -62,16 +62,14 @@ class WindowAttention(Attention):
         outputs = windows.ungroup_windows(outputs, *covered, window, self.num_heads)
         return self.restore(outputs, height, width, window)
 
-    def window(self, height, width):
+    def window_of(self, height, width):
         """`(h, w)` of the windows of a map."""
         return windows.fit_window((self.window_size, self.window_size), height, width)
 
     def arrange(self, x, window):
         """Pads a map `[B, H, W, C]` to whole windows, and moves it to where they begin."""
         _, height, width, _ = ops.shape(x)
-        x = pad_end(x, 1, -height % window[0])
-        x = pad_end(x, 2, -width % window[1])
-        return windows.roll(x, *self._shifts(height, width))
+        return windows.roll(pad_to_windows(x, window), *self._shifts(height, width))
 
     def restore(self, x, height, width, window):
         """Inverse of `arrange`: `[B, H, W, C]`."""
@@ -79,9 +77,7 @@ class WindowAttention(Attention):
         down, right = self._shifts(height, width)
         back = (0 if equal(down, 0) else covered_height - down,)
         back += (0 if equal(right, 0) else covered_width - right,)
-        x = windows.roll(x, *back)
-        x = x if equal(covered_height, height) else x[:, :height]
-        return x if equal(covered_width, width) else x[:, :, :width]
+        return crop(windows.roll(x, *back), height, width)
 
     def mask(self, height, width, group):
         """Which tokens of a window see which: boolean `[N, L]`, `[N, L, L]`, or None for all."""
@@ -122,4 +118,4 @@ def window(place, **options):
 
 def shifted_window(place, **options):
     """Plain windows in even blocks, shifted ones in odd blocks: Swin."""
-    return WindowAttention(shift=place.block % 2 == 1, **options)
+    return WindowAttention(**{"shift": place.block % 2 == 1, **options})
