@@ -16,11 +16,10 @@ from training.sources import open_source
 BATCH = 64
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.05
-STEPS = {"digits": 300, "long_range_1": 400, "long_range_2": 400}
+STEPS = {"digits": 300, "long_range": 400}
 DATA = {
     "digits": ("digits", 32),
-    "long_range_1": ("tfds:long_range", 64),
-    "long_range_2": ("tfds:long_range", 64),
+    "long_range": ("tfds:long_range", 64),
 }
 
 

@@ -37,9 +37,9 @@ def digits_network(attention):
     return pale_network(config, input_shape=(32, 32, 3), classes=10, classifier_activation=None)
 
 
-def long_range_network(attention, blocks):
-    """One stage of 1 or 2 blocks on a 16×16 map, 32 channels, for 64×64 images."""
-    config = small_config(attention, (blocks, 1, 1, 1), embed_dim=32)
+def long_range_network(attention):
+    """One block on a 16×16 map, 32 channels, for 64×64 images."""
+    config = small_config(attention, (1, 1, 1, 1), embed_dim=32)
     backbone = pale_backbone(config, input_shape=(64, 64, 3))
     x = keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON)(backbone.output["P2"])
     x = keras.layers.GlobalAveragePooling2D("channels_last")(x)
@@ -48,6 +48,5 @@ def long_range_network(attention, blocks):
 
 NETWORKS = {
     "digits": digits_network,
-    "long_range_1": lambda attention: long_range_network(attention, 1),
-    "long_range_2": lambda attention: long_range_network(attention, 2),
+    "long_range": long_range_network,
 }

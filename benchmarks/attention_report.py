@@ -13,7 +13,7 @@ from common.files import replacing
 from pale_tf.layers.attention import ATTENTIONS
 
 SIZES = (224, 448, 896)
-TASKS = {"digits": "digits", "long_range_1": "one block", "long_range_2": "two blocks"}
+TASKS = {"digits": "digits", "long_range": "two marks far apart, one block"}
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 
 
@@ -88,7 +88,7 @@ def markdown(headings, rows):
 
 def draw(costs, scores, path):
     """Accuracy of the small networks against the GMACs of Pale-T at 224×224."""
-    figure, axes = plt.subplots(1, len(TASKS), figsize=(15, 5), layout="constrained")
+    figure, axes = plt.subplots(1, len(TASKS), figsize=(13, 5), layout="constrained")
     for axis, (task, title) in zip(axes, TASKS.items(), strict=True):
         for name in ATTENTIONS:
             values, cost = scores.get((name, task)), costs.get((name, SIZES[0]))

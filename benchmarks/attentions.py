@@ -100,7 +100,7 @@ def measure_accuracy(rows, flags, save):
         tempfile.TemporaryDirectory() as data,
         concurrent.futures.ProcessPoolExecutor(2, spawn, initializer=take_one_core) as pool,
     ):
-        for task in {"digits", "long_range_1"}:  # the data sets, before two processes want them
+        for task in STEPS:  # the data sets, before two processes want them
             pool.submit(prepare, task, data).result()
         futures = [pool.submit(train, *task, seeds, data, share) for task in tasks]
         finished = concurrent.futures.as_completed(futures)

@@ -18,6 +18,7 @@ def test_networks_differ_in_the_attention_only(task):
     assert len(names) == 1
 
 
+@pytest.mark.slow
 def test_trains_the_same_from_the_same_seed(data_dir):
     rows = attention_accuracy.train("digits", "global", (0, 1, 0), data_dir, share=0.03)
     assert [row["seed"] for row in rows] == [0, 1, 0]
@@ -75,7 +76,7 @@ def test_writes_the_part_between_the_marks(tmp_path):
     assert pale == ["21.00", "4.0", "4.0", "", "1.00", "1.00", "-", "100", "100", "-", "25%"]
     assert unfit[5] == unfit[8] == "-"
     with Image.open(tmp_path / "plot.png") as picture:
-        assert picture.size == (1350, 450)
+        assert picture.size == (1170, 450)
 
 
 def test_measures_only_what_is_not_there(tmp_path, monkeypatch):
