@@ -9,6 +9,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from rich.table import Table
 
+from benchmarks.attention_prediction import predicted_accuracy
 from common.files import replacing
 from pale_tf.layers.attention import ATTENTIONS
 
@@ -53,7 +54,7 @@ def write_report(results, report, plot):
 
 HEADINGS = (
     ["", "M params", *(f"{unit} {s}" for unit in ("GMACs", "s", "MB") for s in SIZES), "region"],
-    ["", *TASKS.values()],
+    ["", *TASKS.values(), "what its regions predict"],
 )
 
 
@@ -78,7 +79,8 @@ def score_row(name, scores):
         values = scores.get((name, task), [])
         spread = f" ± {100 * statistics.stdev(values):.1f}" if len(values) > 1 else ""
         cells.append(f"{100 * statistics.mean(values):.1f}{spread}" if values else "")
-    return [f"`{name}`", *cells]
+    predicted = predicted_accuracy(name)
+    return [f"`{name}`", *cells, f"{100 * predicted:.1f}" if predicted else "-"]
 
 
 def markdown(headings, rows):

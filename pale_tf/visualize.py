@@ -44,8 +44,8 @@ def region(layer, size, token, channels=16, seed=0, batch_size=64):
     return changed
 
 
-def attention_weights(layer, inputs, token):
-    """The weights with which one token attends to the others.
+def attention_weights(layer, inputs, token=None):
+    """The weights with which one token, or every token, attends to the others.
 
     What a token receives is linear in the values: values of 0 and 1 read the weights off, whatever
     the attention groups and however.
@@ -53,12 +53,13 @@ def attention_weights(layer, inputs, token):
     Args:
         layer: An `Attention` that has been built.
         inputs: One feature map `[1, H, W, C]`.
-        token: `(row, column)` of the token.
+        token: `(row, column)` of the token, or None for all.
 
     Returns:
-        float32 `[heads, H', W']`, where `(H', W')` is the size of the map of keys: the input's, a
-        reduced one for `SpatialReductionAttention`, the grid of points for `DeformableAttention`.
-        A parallel form has the heads of the rows first, then those of the columns.
+        float32 `[heads, H', W']`, or `[H, W, heads, H', W']` for all tokens, where `(H', W')` is
+        the size of the map of keys: the input's, a reduced one for `SpatialReductionAttention`, the
+        grid of points for `DeformableAttention`. A parallel form has the heads of the rows first,
+        then those of the columns.
 
     Raises:
         ValueError: If the layer is no `Attention`, or a `MessengerAttention`, where values pass
@@ -77,18 +78,20 @@ def attention_weights(layer, inputs, token):
     def received(values):
         outputs = layer.attend(query, key, ops.cast(values, value.dtype), training=False)
         outputs = ops.convert_to_numpy(ops.cast(outputs, "float32"))
-        return outputs[0, token[0], token[1]].reshape(heads, depth)
+        outputs = outputs[0] if token is None else outputs[0, token[0], token[1]]
+        return outputs.reshape(*outputs.shape[:-1], heads, depth)
 
     # What position terms of the values add.
     offset = received(np.zeros(value.shape, "float32"))
-    weights = np.zeros((heads, size[0] * size[1]), "float32")
-    for start in range(0, weights.shape[1], depth):
-        count = min(depth, weights.shape[1] - start)
-        values = np.zeros((weights.shape[1], heads, depth), "float32")
+    tokens, weights = size[0] * size[1], []
+    for start in range(0, tokens, depth):
+        count = min(depth, tokens - start)
+        values = np.zeros((tokens, heads, depth), "float32")
         values[start + np.arange(count), :, np.arange(count)] = 1
         read = received(values.reshape(1, *size, channels)) - offset
-        weights[:, start : start + count] = read[:, :count]
-    return weights.reshape(heads, *size)
+        weights.append(read[..., :count])
+    weights = np.concatenate(weights, axis=-1)
+    return weights.reshape(*weights.shape[:-1], *size)
 
 
 def effective_receptive_field(backbone, images):

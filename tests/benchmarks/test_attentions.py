@@ -5,7 +5,13 @@ import json
 import pytest
 from PIL import Image
 
-from benchmarks import attention_accuracy, attention_cost, attention_report, attentions
+from benchmarks import (
+    attention_accuracy,
+    attention_cost,
+    attention_prediction,
+    attention_report,
+    attentions,
+)
 from benchmarks.attention_networks import NETWORKS
 
 
@@ -16,6 +22,14 @@ def test_networks_differ_in_the_attention_only(task):
         for attention in ("pale", "axial", "global")
     }
     assert len(names) == 1
+
+
+@pytest.mark.parametrize(
+    ("attention", "share"),
+    [("window", 1 / 3), ("global", 1 / 3), ("axial", 2 / 3), ("cross_shaped", 1.0)],
+)
+def test_regions_predict_what_one_block_can_know(attention, share):
+    assert attention_prediction.predicted_accuracy(attention) == pytest.approx(share, abs=0.01)
 
 
 @pytest.mark.slow

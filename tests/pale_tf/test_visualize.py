@@ -41,6 +41,9 @@ def test_attention_weights_are_those_of_the_scores():
     expected = np.exp(scores) / np.exp(scores).sum((1, 2), keepdims=True)
     actual = visualize.attention_weights(layer, x.astype("float32"), TOKEN)
     np.testing.assert_allclose(actual, expected, atol=1e-5)
+    every = visualize.attention_weights(layer, x.astype("float32"))
+    assert every.shape == (*SIZE, 4, *SIZE)
+    np.testing.assert_allclose(every[TOKEN], actual, atol=1e-6)
 
 
 def test_halves_of_a_pale_are_rows_then_columns():

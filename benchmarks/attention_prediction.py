@@ -1,0 +1,41 @@
+"""What the regions of an attention alone let one block know of the long-range task."""
+
+import collections
+
+import numpy as np
+
+from benchmarks.attention_networks import small_config
+from pale_tf import visualize
+from training.datasets.long_range.long_range_dataset_builder import CELL, LABELS, SIZE, draw
+
+IMAGES = 3000  # of each class
+# Where keys are no tokens, or hear of others before: what a head sees of a mark is not a yes or no.
+UNPREDICTED = ("messenger", "spatial_reduction", "deformable")
+
+
+def predicted_accuracy(attention):
+    """Accuracy of whoever knows, of two marks, which heads of each see the other, and no more.
+
+    Args:
+        attention: Name of the attention.
+
+    Returns:
+        The share of images whose class is the most frequent one among those with the same answers;
+        None for `UNPREDICTED`.
+    """
+    if attention in UNPREDICTED:
+        return None
+    cells, channels = SIZE // CELL, 32
+    config = small_config(attention, (1, 1, 1, 1), embed_dim=channels)
+    layer = config.make_attention(stage=0, block=0)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(1, cells, cells, channels)).astype("float32")
+    layer.build(x.shape)
+    sees = visualize.attention_weights(layer, x) > 1e-6  # [H, W, heads, H, W]
+    counts = collections.defaultdict(lambda: [0] * len(LABELS))
+    for label in range(len(LABELS)):
+        for _ in range(IMAGES):
+            one, other = map(tuple, draw(rng, label)[1])
+            answers = [sees[a][:, b[0], b[1]] for a, b in ((one, other), (other, one))]
+            counts[np.concatenate(answers).tobytes()][label] += 1
+    return sum(map(max, counts.values())) / (IMAGES * len(LABELS))
