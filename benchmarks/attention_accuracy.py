@@ -37,6 +37,7 @@ def train(task, attention, seeds, data_dir, share=1.0):
         For each seed, a dict of what ran, its `accuracy` on the test images, its `loss` and the
         seconds it took; the first one's include tracing.
     """
+    keras.backend.clear_session()
     (x, y), test = load(task, data_dir)
     steps = step_count(task, share)
     model, rows = compiled(NETWORKS[task](attention), steps), []

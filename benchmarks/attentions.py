@@ -1,6 +1,6 @@
 """Every attention in the same network: what it costs and what it learns.
 
-python benchmarks/attentions.py            # an hour and a half on two cores
+python benchmarks/attentions.py            # three quarters of an hour on two cores
 python benchmarks/attentions.py --quick    # minutes: fewer attentions, sizes, steps and seeds
 python benchmarks/attentions.py --only cost   # the costs alone, on an idle machine
 
@@ -27,6 +27,7 @@ import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks import attention_accuracy
 from benchmarks.attention_accuracy import STEPS, step_count
 from benchmarks.attention_report import SIZES, write_report
 from benchmarks.lite import cpu
@@ -102,7 +103,9 @@ def measure_accuracy(rows, flags, save):
     ):
         for task in STEPS:  # the data sets, before two processes want them
             pool.submit(prepare, task, data).result()
-        futures = [pool.submit(train, *task, seeds, data, share) for task in tasks]
+        futures = [
+            pool.submit(attention_accuracy.train, *task, seeds, data, share) for task in tasks
+        ]
         finished = concurrent.futures.as_completed(futures)
         for future in track(finished, "training", total=len(futures), transient=True):
             rows += [row | origin() for row in future.result()]
@@ -116,16 +119,8 @@ def take_one_core():
 
 
 def prepare(task, data):
-    from benchmarks.attention_accuracy import load
-
-    load(task, data)
-
-
-def train(*arguments):
-    from benchmarks import attention_accuracy
-
-    keras.backend.clear_session()
-    return attention_accuracy.train(*arguments)
+    """Makes a data set and, unlike `load`, sends nothing back."""
+    attention_accuracy.load(task, data)
 
 
 def measure_cost(rows, flags, save):

@@ -9,7 +9,7 @@ or scalar integer tensors.
 import numpy as np
 from keras import ops
 
-from pale_tf.partition import ceil_div, crop, equal, pad_end, pad_to_windows
+from pale_tf.partition import ceil_div, crop, equal, pad_to_windows
 
 
 def fit_window(window, height, width):
@@ -88,7 +88,7 @@ def interlace(x, num_groups):
     _, height, width, channels = ops.shape(x)
     (rows, columns) = num_groups
     high, wide = ceil_div(height, rows), ceil_div(width, columns)
-    x = pad_end(pad_end(x, 1, rows * high - height), 2, columns * wide - width)
+    x = pad_to_windows(x, num_groups)
     x = _exchange(x, high, rows, columns * wide * channels)
     x = _exchange(x, wide, columns, channels)
     return ops.reshape(x, (-1, rows * high, columns * wide, channels))
@@ -111,27 +111,6 @@ def roll(x, rows, columns):
             tail = x[:, shift:] if axis == 1 else x[:, :, shift:]
             x = ops.concatenate([tail, head], axis=axis)
     return x
-
-
-def relative_position_index(window, largest):
-    """Index of the relative position of two tokens of a window.
-
-    Args:
-        window: `(h, w)`.
-        largest: `(h, w)` of the largest window, which sets how positions are counted.
-
-    Returns:
-        int32 `[h·w, h·w]`, in `0 … (2·h_max - 1)·(2·w_max - 1) - 1`; a NumPy array where the window
-        is known.
-    """
-    high, wide = window
-    known = isinstance(high, int) and isinstance(wide, int)
-    xp = np if known else ops
-    place = xp.arange(high * wide, dtype="int32")
-    row, column = place // wide, place % wide
-    rows = xp.expand_dims(row, 1) - xp.expand_dims(row, 0) + (largest[0] - 1)
-    columns = xp.expand_dims(column, 1) - xp.expand_dims(column, 0) + (largest[1] - 1)
-    return rows * (2 * largest[1] - 1) + columns
 
 
 def _exchange(x, outer, inner, rest):

@@ -13,8 +13,9 @@ import typing
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+# These two register their builders.
 import training.datasets.digits
-import training.datasets.long_range  # noqa: F401 - the same
+import training.datasets.long_range  # noqa: F401
 from common.errors import SettingError
 
 SPLITS = ("train", "validation", "test")

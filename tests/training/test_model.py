@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from common.errors import SettingError
+from pale_tf import PaleConfig, pale_backbone
 from pale_tf.configs import VARIANTS
 from pale_tf.models import BUILDERS
 from training.model import make_network
@@ -39,6 +40,34 @@ def test_norms_biases_and_position_kernels_are_not_decayed():
     positions = {path for path in kernels if "position" in path}
     assert len(positions) == 7  # one a block
     assert decayed == kernels - positions
+
+
+@pytest.mark.parametrize(
+    ("attention", "name"),
+    [
+        ("shifted_window", "position_table"),
+        ("messenger", "messenger"),
+        ("messenger", "position_table"),
+    ],
+)
+def test_what_an_attention_knows_of_positions_is_not_decayed(attention, name):
+    config = PaleConfig(
+        name="narrow",
+        embed_dim=32,
+        depths=(1, 1, 1, 1),
+        num_heads=(2, 4, 8, 16),
+        attention=attention,
+        position="absolute",
+    )
+    network = pale_backbone(config, input_shape=(64, 64, 3))
+    optimizer = make_optimizer(RECIPE, steps_per_epoch=19)
+    exclude_from_decay(optimizer, network.trainable_variables)
+    optimizer.build(network.trainable_variables)
+    decayed = {v.path for v in network.trainable_variables if optimizer._use_weight_decay(v)}
+    paths = {v.path for v in network.trainable_variables}
+    assert any(path.endswith(f"attention/{name}") for path in paths)
+    assert "stage1_position/map" in paths
+    assert decayed == {path for path in paths if path.endswith("kernel")}
 
 
 def test_fine_tunes_at_another_size_and_class_count(tmp_path):

@@ -120,13 +120,11 @@ class MessengerAttention(Attention):
         """What is added to the scores: `[N·heads, 1 or L, L + 1]`, the messenger last, or None."""
         if not self.relative_position_bias:
             return mask if mask is None else ops.pad(mask, ((0, 0), (0, 0), (0, 1)))
-        bias = position_bias(
-            self.position_table, window, self.window_size, count
-        )  # [N·heads, L, L]
+        bias = position_bias(self.position_table, window, self.window_size, count)
         column = ops.reshape(ops.cast(self.messenger_bias, "float32"), (-1, 1, 1))
         column = ops.tile(column, (count, window[0] * window[1], 1))  # [N·heads, L, 1]
         bias = bias if mask is None else bias + mask
-        return ops.concatenate([bias, column], axis=2)
+        return ops.concatenate([bias, column], axis=2)  # [N·heads, L, L + 1]
 
     def get_config(self):
         return {

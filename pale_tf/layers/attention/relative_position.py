@@ -5,9 +5,8 @@ score.
 """
 
 import keras
+import numpy as np
 from keras import ops
-
-from pale_tf.windows import relative_position_index
 
 
 def add_table(layer, size):
@@ -40,8 +39,19 @@ def position_bias(table, window, size, count):
     Returns:
         float32 `[N·heads, h·w, h·w]`.
     """
-    index = relative_position_index(window, (size, size))
-    bias = ops.take(ops.cast(table, "float32"), ops.reshape(index, (-1,)), axis=0)
     length = window[0] * window[1]
+    index = ops.reshape(_index(window, size), (-1,))
+    bias = ops.take(ops.cast(table, "float32"), index, axis=0)  # [(h·w)², heads]
     bias = ops.reshape(ops.transpose(bias), (table.shape[-1], length, length))
     return ops.tile(bias, (count, 1, 1))
+
+
+def _index(window, size):
+    """Row of the table for each pair of tokens, int32 `[h·w, h·w]`: NumPy's for a known window."""
+    high, wide = window
+    xp = np if isinstance(high, int) and isinstance(wide, int) else ops
+    place = xp.arange(high * wide, dtype="int32")
+    row, column = place // wide, place % wide
+    rows = xp.expand_dims(row, 1) - xp.expand_dims(row, 0) + size - 1
+    columns = xp.expand_dims(column, 1) - xp.expand_dims(column, 0) + size - 1
+    return rows * (2 * size - 1) + columns
