@@ -3,7 +3,7 @@
 import keras
 
 from pale_tf import PaleConfig, pale_backbone, pale_network
-from pale_tf.layers.normalization import LAYER_NORM_EPSILON
+from pale_tf.layers.normalization import LayerNorm
 
 # What suits maps of 16×16 and less: other than the attention's own, which suits 56×56.
 SMALL = {
@@ -41,7 +41,7 @@ def long_range_network(attention):
     """One block on a 16×16 map, 32 channels, for 64×64 images."""
     config = small_config(attention, (1, 1, 1, 1), embed_dim=32)
     backbone = pale_backbone(config, input_shape=(64, 64, 3))
-    x = keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON)(backbone.output["P2"])
+    x = LayerNorm()(backbone.output["P2"])
     x = keras.layers.GlobalAveragePooling2D("channels_last")(x)
     return keras.Model(backbone.input, keras.layers.Dense(3)(x))
 

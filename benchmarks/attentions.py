@@ -12,9 +12,7 @@ import argparse
 import concurrent.futures
 import json
 import multiprocessing
-import os
 import pathlib
-import platform
 import subprocess
 import sys
 import tempfile
@@ -22,7 +20,6 @@ import tempfile
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-import keras
 import tensorflow as tf
 from rich.console import Console
 from rich.progress import track
@@ -30,7 +27,7 @@ from rich.progress import track
 from benchmarks import attention_accuracy
 from benchmarks.attention_accuracy import STEPS, step_count
 from benchmarks.attention_report import SIZES, write_report
-from benchmarks.lite import cpu
+from benchmarks.timing import origin
 from common.files import write_json
 from pale_tf.layers.attention import ATTENTIONS
 
@@ -72,14 +69,6 @@ def parse_flags(argv):
         flags.plot = flags.plot or ROOT / "docs" / "images" / "attentions.png"
     flags.plot = flags.plot or flags.json.with_suffix(".png")
     return flags
-
-
-def origin():
-    """Where a result comes from: for each row, for rows may come from several machines."""
-    return {
-        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
-        "machine": f"{platform.platform()}, {os.cpu_count()} cores, {cpu()}",
-    }
 
 
 def measure_accuracy(rows, flags, save):

@@ -8,7 +8,7 @@ from pale_tf.backbone import image_input, pale_stages, resolve_config
 from pale_tf.checks import check_positive_int
 from pale_tf.configs import PALE_B, PALE_N, PALE_S, PALE_T
 from pale_tf.layers.block import KERNEL_INITIALIZER
-from pale_tf.layers.normalization import LAYER_NORM_EPSILON
+from pale_tf.layers.normalization import LayerNorm
 from pale_tf.weights import check_weights_path, load_weights
 
 
@@ -164,7 +164,7 @@ def pale_network(
         input_shape = (224, 224, 3) if include_top else (None, None, 3)
     image, inputs = image_input(input_shape, input_tensor)
     x = pale_stages(image, config, include_preprocessing)["P5"]
-    x = keras.layers.LayerNormalization(epsilon=LAYER_NORM_EPSILON, name="norm")(x)
+    x = LayerNorm(name="norm")(x)
     if include_top or pooling == "avg":
         x = keras.layers.GlobalAveragePooling2D("channels_last", name="avg_pool")(x)
     elif pooling == "max":

@@ -4,7 +4,7 @@ import keras
 
 from pale_tf.layers.drop_path import DropPath
 from pale_tf.layers.mlp import MLP
-from pale_tf.layers.normalization import LAYER_NORM_EPSILON
+from pale_tf.layers.normalization import LayerNorm
 from pale_tf.layers.position import ConditionalPositionEncoding
 
 # What Swin and CSWin start from; the paper does not say.
@@ -43,9 +43,7 @@ def pale_block(x, config, stage, block, drop_path_rate):
 
 def _residual(x, layer, drop_path_rate, name, index):
     """`x + DropPath(layer(LN(x)))`."""
-    branch = keras.layers.LayerNormalization(
-        epsilon=LAYER_NORM_EPSILON, name=f"{name}_norm{index}"
-    )(x)
+    branch = LayerNorm(name=f"{name}_norm{index}")(x)
     branch = layer(branch)
     if drop_path_rate > 0.0:
         branch = DropPath(drop_path_rate, name=f"{name}_drop_path{index}")(branch)

@@ -2,7 +2,7 @@
 
 import keras
 
-from pale_tf.layers.normalization import LAYER_NORM_EPSILON
+from pale_tf.layers.normalization import LayerNorm
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
@@ -48,9 +48,7 @@ class OverlappingMerging(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="convolution",
         )
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=LAYER_NORM_EPSILON, dtype=self.dtype_policy, name="norm"
-        )
+        self.norm = LayerNorm(dtype=self.dtype_policy, name="norm")
         self.convolution.build(self.padding.compute_output_shape(input_shape))
         self.norm.build(self.compute_output_shape(input_shape))
         self.built = True

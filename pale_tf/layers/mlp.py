@@ -2,6 +2,8 @@
 
 import keras
 
+from pale_tf.tokens import to_map, to_tokens
+
 
 @keras.saving.register_keras_serializable(package="pale_tf")
 class MLP(keras.layers.Layer):
@@ -40,7 +42,7 @@ class MLP(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        return self.contract(self.expand(inputs))
+        return to_map(self.contract(self.expand(to_tokens(inputs))), inputs)
 
     def compute_output_shape(self, input_shape):
         return input_shape

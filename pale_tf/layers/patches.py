@@ -4,8 +4,9 @@ import keras
 from keras import ops
 
 from pale_tf.checks import check_positive_int
-from pale_tf.layers.normalization import LAYER_NORM_EPSILON
+from pale_tf.layers.normalization import LayerNorm
 from pale_tf.partition import ceil_div, pad_to_windows
+from pale_tf.tokens import on_tokens
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
@@ -32,9 +33,7 @@ class PatchEmbedding(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="convolution",
         )
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=LAYER_NORM_EPSILON, dtype=self.dtype_policy, name="norm"
-        )
+        self.norm = LayerNorm(dtype=self.dtype_policy, name="norm")
         # A map smaller than a patch is padded.
         self.convolution.build((None, None, None, input_shape[-1]))
         self.norm.build((*input_shape[:-1], self.filters))
@@ -69,9 +68,7 @@ class PatchMerging(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=LAYER_NORM_EPSILON, dtype=self.dtype_policy, name="norm"
-        )
+        self.norm = LayerNorm(dtype=self.dtype_policy, name="norm")
         self.pointwise = keras.layers.Dense(
             self.filters,
             use_bias=False,
@@ -90,7 +87,7 @@ class PatchMerging(keras.layers.Layer):
         x = ops.reshape(x, (-1, 2, width // 2, 2 * channels))  # [B·H/2, 2, W/2, 2C]
         x = ops.transpose(x, (0, 2, 1, 3))  # [B·H/2, W/2, 2, 2C]
         x = ops.reshape(x, (-1, height // 2, width // 2, 4 * channels))
-        return self.pointwise(self.norm(x))
+        return on_tokens(self.pointwise, self.norm(x))
 
     def compute_output_shape(self, input_shape):
         return _merged_shape(input_shape, 2, self.filters)

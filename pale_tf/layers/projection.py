@@ -3,6 +3,7 @@
 import keras
 
 from pale_tf.layers.normalization import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from pale_tf.tokens import on_tokens
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
@@ -54,7 +55,7 @@ class SeparableProjection(keras.layers.Layer):
         x = self.depthwise(inputs)
         if self.normalize:
             x = self.norm(x, training=training)
-        return self.pointwise(x)
+        return on_tokens(self.pointwise, x)
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -8,6 +8,7 @@ from keras import ops
 from pale_tf.checks import check_heads, check_positive_int, check_rate
 from pale_tf.layers.attention.core import softmax_attention
 from pale_tf.layers.projection import SeparableProjection
+from pale_tf.tokens import on_tokens
 
 PROJECTIONS = ("separable", "linear")
 
@@ -92,7 +93,7 @@ class Attention(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         query, key, value = self.project(inputs, training)
-        return self.output_projection(self.attend(query, key, value, training))
+        return on_tokens(self.output_projection, self.attend(query, key, value, training))
 
     def project(self, inputs, training=None):
         """Queries, scaled, keys and values: three times `[B, H, W, C]`."""
@@ -110,7 +111,9 @@ class Attention(keras.layers.Layer):
 
     def _project(self, layer, inputs, training):
         # A point-wise layer does not ask whether it is being trained.
-        return layer(inputs) if self.projection == "linear" else layer(inputs, training=training)
+        if self.projection == "linear":
+            return on_tokens(layer, inputs)
+        return layer(inputs, training=training)
 
     def attend(self, query, key, value, training=None):
         """Lets tokens attend to each other.

@@ -9,6 +9,7 @@ from pale_tf import windows
 from pale_tf.checks import check_positive_int
 from pale_tf.layers.attention.base import Attention
 from pale_tf.layers.attention.core import mask_bias
+from pale_tf.tokens import on_tokens
 
 # Of the four stages of CSWin at 224×224.
 STRIPE_WIDTHS = (1, 2, 7, 7)
@@ -59,7 +60,7 @@ class CrossShapedAttention(Attention):
         outputs = self.attend(query, key, value, training)
         if self.lepe:
             outputs += self._encode(value)
-        return self.output_projection(outputs)
+        return on_tokens(self.output_projection, outputs)
 
     def attend(self, query, key, value, training=None):
         rows, columns = (

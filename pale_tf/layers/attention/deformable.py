@@ -9,7 +9,7 @@ from pale_tf import partition
 from pale_tf.checks import check_positive_int
 from pale_tf.interpolation import hat_weights
 from pale_tf.layers.attention.global_attention import GlobalAttention
-from pale_tf.layers.normalization import LAYER_NORM_EPSILON
+from pale_tf.layers.normalization import LayerNorm
 
 # Of the four stages: 7×7 points for a 224×224 image in each. This project's choice; the paper has
 # deformable attention in the last two stages only.
@@ -65,9 +65,7 @@ class DeformableAttention(GlobalAttention):
         self.depthwise = keras.layers.DepthwiseConv2D(
             self.kernel_size, strides=self.stride, **last, **options, name="depthwise"
         )
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=LAYER_NORM_EPSILON, **options, name="norm"
-        )
+        self.norm = LayerNorm(**options, name="norm")
         self.offsets = keras.layers.Dense(
             2,
             use_bias=False,

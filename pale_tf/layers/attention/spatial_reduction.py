@@ -4,7 +4,7 @@ import keras
 
 from pale_tf.checks import check_positive_int
 from pale_tf.layers.attention.global_attention import GlobalAttention
-from pale_tf.layers.normalization import LAYER_NORM_EPSILON
+from pale_tf.layers.normalization import LayerNorm
 from pale_tf.partition import pad_to_windows
 
 # Of the four stages of PVT.
@@ -44,9 +44,7 @@ class SpatialReductionAttention(GlobalAttention):
             dtype=self.dtype_policy,
             name="reduce",
         )
-        self.norm = keras.layers.LayerNormalization(
-            epsilon=LAYER_NORM_EPSILON, dtype=self.dtype_policy, name="norm"
-        )
+        self.norm = LayerNorm(dtype=self.dtype_policy, name="norm")
         shape = (None, None, None, input_shape[-1])  # a map smaller than the stride is padded
         self.reduce.build(shape)
         self.norm.build(shape)

@@ -1,0 +1,83 @@
+"""Times things beside each other in one run: a shared machine's mood changes, ratios do less."""
+
+import importlib.metadata
+import os
+import pathlib
+import platform
+import statistics
+import sys
+import time
+
+import numpy as np
+from rich.progress import track
+
+SETS = {
+    *("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "avx_vnni"),
+    *("amx_tile", "amx_bf16", "amx_int8"),
+}
+PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "jax", "torch", "transformers", "timm")
+
+
+def interleave(runners, repetitions):
+    """Seconds of every repetition of every function, after two of each to warm up.
+
+    Args:
+        runners: Dict of functions without arguments, by name.
+        repetitions: How many of each are kept.
+
+    Returns:
+        Dict of lists of seconds, by name.
+    """
+    seconds = {name: [] for name in runners}
+    for repetition in track(range(-2, repetitions), "measuring", transient=True):
+        for name, run in runners.items():
+            start = time.perf_counter()
+            run()
+            if repetition >= 0:
+                seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def speed(seconds, base):
+    """How much faster than `base`: median, and the 10% and 90% quantiles, of the ratios that were
+    taken within each repetition."""
+    ratios = [b / s for s, b in zip(seconds, base, strict=True)]
+    return statistics.median(ratios), *(float(q) for q in np.quantile(ratios, (0.1, 0.9)))
+
+
+def in_words(ratio):
+    """A ratio and its spread, as a table shows them."""
+    median, low, high = ratio
+    return f"{median:.2f} ({low:.2f} to {high:.2f})"
+
+
+def origin():
+    """Where figures come from: the command, the versions, the machine."""
+    installed = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
+    return {
+        "command": ["python", *sys.argv],
+        "versions": {
+            "python": platform.python_version(),
+            **{name: installed[name] for name in PACKAGES if name in installed},
+        },
+        "machine": f"{platform.platform()}, {os.cpu_count()} cores, {cpu()}",
+    }
+
+
+def cpu():
+    """Name of the processor, and what it has for fast products."""
+    return f"{_cpuinfo('model name')}, {sorted(SETS & instruction_sets())}"
+
+
+def instruction_sets():
+    """The processor's flags; none where it does not say."""
+    return set(_cpuinfo("flags").split())
+
+
+def _cpuinfo(key):
+    """What Linux says about the first core, or nothing."""
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == key:
+            return value.strip()
+    return ""
