@@ -8,16 +8,17 @@ from pale_tf import fuse
 from pale_tf.layers.attention import Attention
 
 
-def inference_network(network, size=None):
+def inference_network(network, size=None, dtype="float32"):
     """Makes the inference form of a classifier of this project.
 
     Args:
         network: A `keras.Model` of images in 0..255 to class scores that ends in the layer
             `predictions`, as `PaleT` and its like do.
         size: Height and width of the images, in pixels, or None for the network's own.
+        dtype: Dtype policy of the result; the classifier is in float32.
 
     Returns:
-        A `keras.Model` in float32 whose output is a dict: `logits` and `probabilities`,
+        A `keras.Model` whose output is a dict: `logits` and `probabilities`,
         `[N, classes]`, and the pyramid `P2` to `P5`.
 
     Raises:
@@ -31,7 +32,7 @@ def inference_network(network, size=None):
             f"their height and width are {height}, {width}"
         )
     shape = None if size is None else (size, size, 3)
-    fused = fuse(network, input_shape=shape)
+    fused = fuse(network, input_shape=shape, dtype=dtype)
     predictions = fused.get_layer("predictions")
     config = predictions.get_config() | {"activation": None, "name": "logits"}
     dense = keras.layers.Dense.from_config(config)
