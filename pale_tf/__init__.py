@@ -5,6 +5,7 @@ from pale_tf.configs import PaleConfig
 from pale_tf.inference import fuse
 from pale_tf.layers.attention import PSAttention
 from pale_tf.models import PaleB, PaleN, PaleS, PaleT, pale_network
+from pale_tf.rematerialization import rematerialize
 
 __all__ = [
     "PSAttention",
@@ -16,4 +17,5 @@ __all__ = [
     "fuse",
     "pale_backbone",
     "pale_network",
+    "rematerialize",
 ]

@@ -33,7 +33,7 @@ def main(argv=None):
     is_new = flags.out is None or not flags.out.exists()
     try:
         recipe = choose_recipe(flags)
-        check_flags(parser, flags)
+        check_flags(parser, flags, recipe)
         from training.run import train  # TensorFlow takes seconds to import; errors do not wait
 
         train(recipe, flags)
@@ -135,6 +135,21 @@ def add_run_flags(add):
         help="images that may fail to decode before the run ends (default: %(default)s)",
     )
     add(
+        "--jit",
+        action="store_true",
+        help="compile the step with XLA: for GPUs; not with mixed_float16 on several replicas",
+    )
+    add(
+        "--rematerialize",
+        type=int,
+        nargs="+",
+        choices=(1, 2, 3, 4),
+        default=(),
+        metavar="STAGE",
+        help="stages that compute in the backward pass again what takes most memory (default: "
+        "none)",
+    )
+    add(
         "--cpu-replicas",
         type=positive_int,
         default=1,
@@ -177,10 +192,15 @@ def choose_recipe(flags):
     return recipe
 
 
-def check_flags(parser, flags):
+def check_flags(parser, flags, recipe):
     """Checks what a flag's text alone does not tell, and makes the folders."""
     if flags.cpu_replicas > 1 and flags.strategy != "mirrored":
         parser.error("argument --cpu-replicas: needs --strategy mirrored")
+    if flags.jit and flags.strategy != "none" and recipe.precision == "mixed_float16":
+        parser.error(
+            "argument --jit: TensorFlow crashes under a strategy with mixed_float16 (keras#21366); "
+            "--precision mixed_bfloat16 and --strategy none do not"
+        )
     used = flags.out.is_dir() and any(path.name[0] != "." for path in flags.out.iterdir())
     if flags.strategy == "multi_worker" and read_cluster()[0] > 0:
         used = (flags.out / "checkpoints").exists()  # the rest may be what the chief just wrote

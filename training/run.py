@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from common.errors import WriteError
+from pale_tf import rematerialize
 from training import checkpoints, data, run_folder, sight
 from training.callbacks import Survival
 from training.errors import OutOfMemoryError, ReadError, WorkerLostError
@@ -54,7 +55,15 @@ def train_under(strategy, recipe, flags):
     position = checkpoints.Position()
     saved = checkpoints.list_checkpoints(flags.out / run_folder.CHECKPOINTS)
     weights = None if saved else flags.weights
-    trainer, report = make_trainer(strategy, recipe, len(source.labels), steps, weights)
+    trainer, report = make_trainer(
+        strategy,
+        recipe,
+        len(source.labels),
+        steps,
+        weights,
+        stages=flags.rematerialize,
+        jit=flags.jit,
+    )
     if saved:
         position = checkpoints.restore(saved[-1], strategy, trainer)
     chief = worker_of(strategy)[0] == 0
@@ -91,19 +100,29 @@ def errors_in_one_line(strategy):
         ) from error
 
 
-def make_trainer(strategy, recipe, classes, steps_per_epoch, weights=None):
+def make_trainer(strategy, recipe, classes, steps_per_epoch, weights=None, *, stages=(), jit=False):
     """Builds everything that is trained, in the scope of a strategy.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        recipe: The `Recipe`.
+        classes: Number of classes.
+        steps_per_epoch: Optimiser steps in an epoch.
+        weights: Path of the weights to start from, or None.
+        stages: Stages to `rematerialize`.
+        jit: Whether XLA compiles the step.
 
     Returns:
         A compiled `Trainer` with a built optimiser, and the report of the loaded weights, or None.
     """
     with strategy.scope():
         network, report = make_network(recipe, classes, weights)
+        rematerialize(network, stages)
         trainer = Trainer(network, recipe)
         optimizer = make_optimizer(recipe, steps_per_epoch)
         exclude_from_decay(optimizer, network.trainable_variables)
-        # XLA on a CPU is slower than the plain graph, and takes a minute to compile.
-        trainer.compile(optimizer, jit_compile=False)
+        # Not Keras' "auto": XLA on a CPU is slower than the plain graph and takes long to compile.
+        trainer.compile(optimizer, jit_compile=jit)
         trainer.optimizer.build(network.trainable_variables)
     prepare_replicas(strategy, network)
     return trainer, report

@@ -23,6 +23,7 @@ class MLP(keras.layers.Layer):
             raise ValueError(f"`ratio` must be positive. Received: ratio={ratio}")
         self.ratio = ratio
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.rematerialize = False  # `pale_tf.rematerialize` sets it
 
     def build(self, input_shape):
         hidden = int(self.ratio * input_shape[-1])
@@ -42,7 +43,11 @@ class MLP(keras.layers.Layer):
         )
 
     def call(self, inputs):
-        return to_map(self.contract(self.expand(to_tokens(inputs))), inputs)
+        mix = keras.remat(self._mix) if self.rematerialize else self._mix
+        return to_map(mix(to_tokens(inputs)), inputs)
+
+    def _mix(self, tokens):
+        return self.contract(self.expand(tokens))
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -193,6 +193,11 @@ def test_predicts_any_image_file(run, program, tmp_path):
         (["--out", "/dev/null/x"], "argument --out: cannot make the folder /dev/null/x"),
         (["--data-dir", "/dev/null/x"], "argument --data-dir: cannot make the folder /dev/null/x"),
         (["--cpu-replicas", "2"], "argument --cpu-replicas: needs --strategy mirrored"),
+        (["--rematerialize", "5"], "argument --rematerialize: invalid choice: 5"),
+        (
+            ["--jit", "--strategy", "mirrored", "--precision", "mixed_float16"],
+            "argument --jit: TensorFlow crashes under a strategy with mixed_float16",
+        ),
         (["--lr", "1"], "unrecognized arguments: --lr 1"),
     ],
 )

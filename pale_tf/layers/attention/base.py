@@ -59,6 +59,7 @@ class Attention(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.seed = seed
         self.folded = folded
+        self.rematerialize = False  # `pale_tf.rematerialize` sets it
         self.input_spec = keras.InputSpec(ndim=4)
 
     def check_channels(self, channels):
@@ -93,7 +94,9 @@ class Attention(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         query, key, value = self.project(inputs, training)
-        return on_tokens(self.output_projection, self.attend(query, key, value, training))
+        attend = functools.partial(self.attend, training=training)
+        attend = keras.remat(attend) if self.rematerialize else attend
+        return on_tokens(self.output_projection, attend(query, key, value))
 
     def project(self, inputs, training=None):
         """Queries, scaled, keys and values: three times `[B, H, W, C]`."""

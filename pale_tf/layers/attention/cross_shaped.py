@@ -9,7 +9,6 @@ from pale_tf import windows
 from pale_tf.checks import check_positive_int
 from pale_tf.layers.attention.base import Attention
 from pale_tf.layers.attention.core import mask_bias
-from pale_tf.tokens import on_tokens
 
 # Of the four stages of CSWin at 224×224.
 STRIPE_WIDTHS = (1, 2, 7, 7)
@@ -55,19 +54,13 @@ class CrossShapedAttention(Attention):
         self.lepe_rows.build(half)
         self.lepe_columns.build(half)
 
-    def call(self, inputs, training=None):
-        query, key, value = self.project(inputs, training)
-        outputs = self.attend(query, key, value, training)
-        if self.lepe:
-            outputs += self._encode(value)
-        return on_tokens(self.output_projection, outputs)
-
     def attend(self, query, key, value, training=None):
         rows, columns = (
             functools.partial(self._attend_stripes, stripe=stripe, training=training)
             for stripe in self._stripes(query)
         )
-        return self.attend_in_halves(query, key, value, rows, columns)
+        outputs = self.attend_in_halves(query, key, value, rows, columns)
+        return outputs + self._encode(value) if self.lepe else outputs
 
     def _stripes(self, x):
         """`(h, w)` of the horizontal and of the vertical stripes of a map."""

@@ -1,0 +1,34 @@
+"""Gradient checkpointing: less memory in training for more time (Chen et al. 2016)."""
+
+from pale_tf.layers.attention import Attention
+from pale_tf.layers.mlp import MLP
+
+STAGES = (1, 2, 3, 4)
+
+
+def rematerialize(model, stages=STAGES):
+    """Makes blocks compute again, in the backward pass, what they would otherwise keep for it.
+
+    Of each block, the weights of the attention and the hidden layer of the MLP are not kept: they
+    are most of its memory. Projections are kept, for their BatchNorm may see a batch only once.
+    Numbers stay the same. Call it before the model is trained or traced; a saved model knows
+    nothing of it.
+
+    Args:
+        model: A functional `keras.Model` of this package.
+        stages: Stages whose blocks do so, of 1 to 4. The others keep everything.
+
+    Raises:
+        ValueError: If `stages` names another stage, or an attention has dropout, which would
+            drop other weights the second time.
+    """
+    stages = tuple(stages)
+    if not set(stages) <= set(STAGES):
+        raise ValueError(f"`stages` must be some of {STAGES}. Received: {stages}")
+    prefixes = tuple(f"stage{stage}_" for stage in stages)
+    layers = [layer for layer in model.layers if isinstance(layer, Attention | MLP)]
+    dropping = [layer.name for layer in layers if getattr(layer, "dropout", 0.0) > 0.0]
+    if dropping:
+        raise ValueError(f"`model` must have no attention dropout. Received: {dropping}")
+    for layer in layers:
+        layer.rematerialize = layer.name.startswith(prefixes)
