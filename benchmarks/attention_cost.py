@@ -6,10 +6,8 @@ python benchmarks/attention_cost.py ATTENTION SIZE      # prints a line of JSON
 import json
 import math
 import pathlib
-import resource
 import statistics
 import sys
-import time
 
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
@@ -18,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.complexity import multiply_accumulates
+from benchmarks.timing import peak_of
 from pale_tf import PaleT, visualize
 from pale_tf.layers.attention import Place, make_attention
 
@@ -64,15 +63,8 @@ def measure(attention, size):
 def run_costs(run, size):
     """Memory and seconds of a function of one image."""
     image = tf.constant(np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)), "float32")
-    held = resource.getpagesize() * int(pathlib.Path("/proc/self/statm").read_text().split()[1])
-    run(image)
-    peak, seconds = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
-    while len(seconds) < REPETITIONS and sum(seconds) < 30:
-        start = time.perf_counter()
-        run(image).numpy()
-        seconds.append(time.perf_counter() - start)
-    median = statistics.median(seconds)
-    return {"bytes": peak - held, "seconds": seconds, "median_seconds": median}
+    costs = peak_of(lambda: run(image).numpy(), REPETITIONS)
+    return costs | {"median_seconds": statistics.median(costs["seconds"])}
 
 
 def region_share(attention):

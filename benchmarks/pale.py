@@ -43,10 +43,8 @@ def graph(network, batch):
 
 def saved_model(network, dtype="float32"):
     """`serving_default` of what export makes, loaded again: a function of images."""
-    fused = inference_network(network, dtype=dtype)
-    signatures = make_signatures(fused, list(map(str, range(1000))), 0.875, "off")
     with tempfile.TemporaryDirectory() as folder:
-        write_model(folder, fused, {"serving_default": signatures["serving_default"]})
+        write_saved_model(network, folder, dtype)
         loaded = tf.saved_model.load(folder)
     serve = loaded.signatures["serving_default"]
 
@@ -55,6 +53,13 @@ def saved_model(network, dtype="float32"):
 
     run.model = loaded  # which the signature alone does not keep
     return run
+
+
+def write_saved_model(network, folder, dtype="float32"):
+    """Writes what export makes for TF Serving: of its signatures, `serving_default` alone."""
+    fused = inference_network(network, dtype=dtype)
+    signatures = make_signatures(fused, list(map(str, range(1000))), 0.875, "off")
+    write_model(folder, fused, {"serving_default": signatures["serving_default"]})
 
 
 def lite(network, batch=1):

@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import pathlib
 import platform
+import resource
 import statistics
 import sys
 import time
@@ -36,6 +37,29 @@ def interleave(runners, repetitions):
             if repetition >= 0:
                 seconds[name].append(time.perf_counter() - start)
     return seconds
+
+
+def peak_of(run, repetitions, longest=30.0):
+    """Memory and time of a function, in a process that has not run it before.
+
+    Args:
+        run: Function without arguments.
+        repetitions: How often it is timed, after once to trace it and once to warm up.
+        longest: Seconds after which it is not repeated again.
+
+    Returns:
+        Dict of `bytes`, by which it raised the peak of resident memory over what was held before,
+        and `seconds` of each repetition.
+    """
+    held = resource.getpagesize() * int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    run()
+    peak, seconds = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
+    run()
+    while len(seconds) < repetitions and sum(seconds) < longest:
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return {"bytes": peak - held, "seconds": seconds}
 
 
 def speed(seconds, base):

@@ -1,0 +1,74 @@
+"""Memory and time of a training step of Pale-T, with and without rematerialisation.
+
+python benchmarks/memory.py               # seven minutes on two cores, most of them tracing
+python benchmarks/memory.py --quick       # in 50 seconds: Pale-N, with and without
+
+Each row is measured in a process of its own, by how far a step raises the peak of resident memory
+over what was held before. Raw results go to benchmarks/results/memory.json; the table of
+docs/benchmarks.md is made of them.
+"""
+
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from rich.progress import track
+
+from benchmarks.reports import parse_flags, publish
+from benchmarks.timing import origin, peak_of
+
+BATCH = 8
+STAGES = ((), (1,), (1, 2), (1, 2, 3, 4))
+
+
+def main(argv=None):
+    flags = parse_flags(__doc__, "memory", argv)
+    variant, choices = ("nano", STAGES[::3]) if flags.quick else ("tiny", STAGES)
+    found = [measure_apart(variant, stages) for stages in track(choices, "measuring")]
+    result = {"variant": variant, "batch": BATCH, "rows": found, **origin()}
+    publish("memory", result, rows(result), flags)
+
+
+def measure_apart(variant, stages):
+    """`measure` in a process of its own."""
+    command = [sys.executable, __file__, "--one", variant, *map(str, stages)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def measure(variant, stages):
+    """Bytes and seconds of steps that rematerialise some stages."""
+    from benchmarks.training_step import make_step
+
+    return {"stages": stages, **peak_of(make_step(variant, BATCH, stages), repetitions=7)}
+
+
+def rows(result):
+    """Heading and rows of the table."""
+    table = [["rematerialised stages", "MB", "", "s a step", ""]]
+    first = result["rows"][0]
+    base = statistics.median(first["seconds"])
+    for row in result["rows"]:
+        seconds = statistics.median(row["seconds"])
+        table.append(
+            [
+                ", ".join(map(str, row["stages"])) or "none",
+                f"{row['bytes'] / 1e6:.0f}",
+                f"{row['bytes'] / first['bytes']:.0%}",
+                f"{seconds:.2f}",
+                f"{seconds / base:.0%}",
+            ]
+        )
+    return table
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--one"]:
+        print(json.dumps(measure(sys.argv[2], tuple(map(int, sys.argv[3:])))))
+    else:
+        main()

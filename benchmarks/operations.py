@@ -1,0 +1,97 @@
+"""Where the time of Pale-T's SavedModel goes, by operation of TensorFlow's optimised graph.
+
+python benchmarks/operations.py --batch 1             # on all cores
+python benchmarks/operations.py --batch 1 --cores 1
+
+The model is loaded as TF Serving loads it. Names such as _MklNativeFusedMatMul[BiasAdd, GeluExact]
+say what oneDNN computes, and what was fused into it. Operations may run beside each other, and so
+their sum may be more than the time of a batch.
+"""
+
+import argparse
+import collections
+import os
+import pathlib
+import sys
+import tempfile
+import time
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from rich.console import Console
+from rich.table import Table
+
+from common.cli import positive_int
+
+WARM = 5  # traced runs before the one that counts: oneDNN compiles its kernels in the first ones
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--batch", type=positive_int, default=8, help="(default: %(default)s)")
+    parser.add_argument("--cores", type=positive_int, help="(default: all)")
+    flags = parser.parse_args(argv)
+    if flags.cores:  # before TensorFlow makes its threads
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: flags.cores])
+    from benchmarks import pale
+
+    with tempfile.TemporaryDirectory() as folder:
+        pale.write_saved_model(pale.make_network(), folder)
+        milliseconds, times = trace(folder, pale.images_of(flags.batch))
+    print_table(milliseconds, times, flags.batch)
+
+
+def trace(folder, images):
+    """Runs `serving_default` of a SavedModel.
+
+    Returns:
+        Milliseconds of a batch, without a trace; and by operation, a pair of how many there are and
+        of their milliseconds together.
+    """
+    import tensorflow as tf
+
+    v1 = tf.compat.v1
+    with tf.Graph().as_default(), v1.Session() as session:
+        signature = v1.saved_model.load(session, ["serve"], folder).signature_def["serving_default"]
+        feed = {signature.inputs["images"].name: images}
+        logits = signature.outputs["logits"].name
+        session.run(logits, feed)
+        start = time.perf_counter()
+        for _ in range(WARM):
+            session.run(logits, feed)
+        milliseconds = 1000 * (time.perf_counter() - start) / WARM
+        options = v1.RunOptions(trace_level=v1.RunOptions.FULL_TRACE, output_partition_graphs=True)
+        for _ in range(WARM + 1):
+            metadata = v1.RunMetadata()
+            session.run(logits, feed, options=options, run_metadata=metadata)
+    nodes = {node.name: node for graph in metadata.partition_graphs for node in graph.node}
+    counts, sums = collections.Counter(), collections.Counter()
+    for device in metadata.step_stats.dev_stats:
+        for step in device.node_stats:
+            name = describe(nodes[step.node_name]) if step.node_name in nodes else "other"
+            counts[name] += 1
+            sums[name] += (step.op_end_rel_micros - step.op_start_rel_micros) / 1000
+    return milliseconds, {name: (counts[name], value) for name, value in sums.most_common()}
+
+
+def describe(node):
+    """The operation of a node, and what is fused into it."""
+    fused = [text.decode() for text in node.attr["fused_ops"].list.s]
+    return f"{node.op}[{', '.join(fused)}]" if fused else node.op
+
+
+def print_table(milliseconds, times, batch):
+    total = sum(value for _, value in times.values())
+    table = Table(title=f"batch {batch}: {milliseconds:.1f} ms; operations: {total:.1f} ms")
+    for heading in ("operation", "count", "ms", ""):
+        table.add_column(heading, justify="left" if heading == "operation" else "right")
+    for name, (count, value) in times.items():
+        if value >= 0.005 * total:
+            name = name.replace("[", r"\[")  # which `rich` would take for a style
+            table.add_row(name, str(count), f"{value:.1f}", f"{value / total:.0%}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

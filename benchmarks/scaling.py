@@ -1,0 +1,88 @@
+"""Time, memory and multiply-accumulates of Pale-T against the size of the image.
+
+python benchmarks/scaling.py              # two minutes on two cores
+python benchmarks/scaling.py --quick      # in 50 seconds: Pale attention alone, up to 448×448
+
+One image, and global attention in the same network beside it; each in a process of its own. Raw
+results go to benchmarks/results/scaling.json; table and plot of docs/benchmarks.md are made of
+them.
+"""
+
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from rich.progress import track
+
+from benchmarks.reports import parse_flags, publish
+from benchmarks.timing import origin
+
+SIZES = (224, 448, 672, 896)
+ATTENTIONS = ("pale", "global")
+PROGRAM = pathlib.Path(__file__).with_name("attention_cost.py")
+
+
+def main(argv=None):
+    flags = parse_flags(__doc__, "scaling", argv)
+    tasks = [(attention, size) for attention in ATTENTIONS for size in SIZES]
+    tasks = tasks[:2] if flags.quick else tasks
+    found = [measure(*task) for task in track(tasks, "measuring", transient=True)]
+    result = {"rows": found, **origin()}
+    publish("scaling", result, rows(result), flags, lambda axis: draw(axis, found))
+
+
+def measure(attention, size):
+    """What benchmarks/attention_cost.py says."""
+    command = [sys.executable, str(PROGRAM), attention, str(size)]
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return json.loads(output.splitlines()[-1])
+
+
+def rows(result):
+    """Heading and rows of the table; what is in brackets is in parts of the smallest size."""
+    table = [["attention", "size", "pixels", "GMACs", "s", "MB"]]
+    first = {}
+    for row in result["rows"]:
+        base = first.setdefault(row["attention"], row)
+        cells = [row["attention"], str(row["size"]), f"{(row['size'] / base['size']) ** 2:.0f}×"]
+        cells.append(f"{row['macs'] / 1e9:.1f} ({row['macs'] / base['macs']:.1f}×)")
+        if row["seconds"] is None:  # would not fit
+            table.append([*cells, "-", "-"])
+            continue
+        seconds, smallest = (statistics.median(r["seconds"]) for r in (row, base))
+        cells.append(f"{seconds:.2f} ({seconds / smallest:.1f}×)")
+        cells.append(f"{row['bytes'] / 1e6:.0f} ({row['bytes'] / base['bytes']:.1f}×)")
+        table.append(cells)
+    return table
+
+
+def draw(axis, found):
+    """Seconds and memory against pixels, both in parts of those at the smallest size."""
+    for attention, colour in zip(ATTENTIONS, ("#d9480f", "#1c5d99"), strict=True):
+        lines = [row for row in found if row["attention"] == attention and row["seconds"]]
+        pixels = [row["size"] ** 2 / lines[0]["size"] ** 2 for row in lines]
+        for label, style, values in (
+            ("time", "o-", [statistics.median(row["seconds"]) for row in lines]),
+            ("memory", "s--", [row["bytes"] for row in lines]),
+            ("GMACs", ":", [row["macs"] for row in lines]),
+        ):
+            ratios = [value / values[0] for value in values]
+            axis.plot(pixels, ratios, style, color=colour, label=f"{attention}: {label}")
+    axis.set(
+        title="Pale-T, one image: cost against size, in parts of that at 224×224",
+        xlabel="pixels, in parts of 224×224",
+        ylabel="time, memory, multiply-accumulates",
+        xscale="log",
+        yscale="log",
+    )
+    axis.grid(alpha=0.3)
+    axis.legend()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Speed of a training step of Pale-T, beside Swin-T in PyTorch.
+
+python benchmarks/training.py              # three minutes on two cores, one of them tracing
+python benchmarks/training.py --quick      # in 50 seconds: Pale-N, few times
+
+A step is forward, backward and AdamW on a batch of 8 in float32, without augmentation, as
+training/fit.py does it. Raw results go to benchmarks/results/training.json; the table of
+docs/benchmarks.md is made of them. Swin-T takes part if the extra `peers` is installed.
+"""
+
+import pathlib
+import statistics
+import sys
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from benchmarks import peers
+from benchmarks.complexity import NETWORKS, count
+from benchmarks.reports import parse_flags, publish
+from benchmarks.timing import in_words, interleave, origin, speed
+from benchmarks.training_step import make_step
+
+BATCH = 8
+SWIN = "Swin-T, PyTorch"
+PRODUCT = "matrix product, float32"
+
+
+def main(argv=None):
+    flags = parse_flags(__doc__, "training", argv)
+    result = measure("nano" if flags.quick else "tiny", 5 if flags.quick else 15)
+    publish("training", result, rows(result), flags)
+
+
+def measure(variant, repetitions):
+    """Times a step of a variant and of Swin-T, interleaved.
+
+    Returns:
+        Dict of `seconds` of each repetition, by name; `macs` of an image's inference; `flops` of
+        the matrix product; and where it comes from.
+    """
+    name = NETWORKS[variant].name
+    runners, macs = {name: make_step(variant, BATCH)}, {name: count(variant, 224, 224)}
+    macs[name] = macs[name]["macs"]["total"]
+    runners[PRODUCT], flops = peers.matrix_product("float32")
+    if peers.has_peers():
+        runners[SWIN], macs[SWIN] = peers.swin_training(BATCH), peers.SWIN_MACS
+    seconds = interleave(runners, repetitions)
+    return {"seconds": seconds, "batch": BATCH, "macs": macs, "flops": flops, **origin()}
+
+
+def rows(result):
+    """Heading and rows of the table. A step is counted as three times the inference."""
+    seconds, peak = (
+        result["seconds"],
+        result["flops"] / statistics.median(result["seconds"][PRODUCT]),
+    )
+    table = [["", "images/s", "of the product rate", "times Swin-T"]]
+    for name, macs in result["macs"].items():
+        rate = result["batch"] / statistics.median(seconds[name])
+        ratio = in_words(speed(seconds[name], seconds[SWIN])) if SWIN in seconds else ""
+        table.append([name, f"{rate:.2f}", f"{6 * macs * rate / peak:.0%}", ratio])
+    return table
+
+
+if __name__ == "__main__":
+    main()
