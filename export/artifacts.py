@@ -27,7 +27,7 @@ def describe(artifact):
     try:
         if artifact.is_dir():
             files = [path for path in artifact.rglob("*") if path.is_file()]
-            described = {"size": _size_of_saved_model(artifact), "precision": "float32"}
+            described = _describe_saved_model(artifact)
         else:
             files = [artifact]
             described = _describe_lite(artifact)
@@ -36,8 +36,10 @@ def describe(artifact):
     return described | {"bytes": sum(file.stat().st_size for file in files)}
 
 
-def _size_of_saved_model(folder):
+def _describe_saved_model(folder):
+    """Image size and precision of a SavedModel, by the types of its weights."""
     from google.protobuf.message import DecodeError
+    from tensorflow.core.framework import types_pb2
     from tensorflow.core.protobuf import saved_model_pb2
 
     try:
@@ -47,7 +49,12 @@ def _size_of_saved_model(folder):
     signatures = model.meta_graphs[0].signature_def
     if "serving_default" not in signatures:
         raise ValueError("it has no signature serving_default")
-    return signatures["serving_default"].inputs["images"].tensor_shape.dim[1].size
+    nodes = model.meta_graphs[0].object_graph_def.nodes
+    types = {node.variable.dtype for node in nodes if node.WhichOneof("kind") == "variable"}
+    return {
+        "size": signatures["serving_default"].inputs["images"].tensor_shape.dim[1].size,
+        "precision": "bfloat16" if types_pb2.DT_BFLOAT16 in types else "float32",
+    }
 
 
 def _describe_lite(file):

@@ -14,6 +14,7 @@ from export.network import pyramid
 BOUNDS = {
     "float32": {"error": 1e-4},
     "float16": {"noise": 0.01, "agreement": 0.99},
+    "bfloat16": {"noise": 0.1, "agreement": 0.99},
     "dynamic": {"noise": 0.1, "agreement": 0.99},
     "int8": {"noise": 0.1, "agreement": 0.99},
 }

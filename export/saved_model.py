@@ -54,6 +54,13 @@ def make_parser():
         default="attention",
         help="what XLA compiles in the signature serving_xla (default: %(default)s)",
     )
+    add(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="of weights and products; bfloat16 is for CPUs with AVX512-BF16 or AMX, and for GPUs "
+        "(default: %(default)s)",
+    )
     add("--size", type=positive_int, help="images' side in pixels (default: the network's)")
     add(
         "--max-batch",
@@ -84,7 +91,7 @@ def export(flags):
     batches = server_files.choose_batches(flags.out.parent, flags.max_batch)
     with working_on("making the signatures"):
         trained = load_trained(flags.run)
-        network = inference_network(trained.network, flags.size)
+        network = inference_network(trained.network, flags.size, flags.precision)
         signatures = make_signatures(network, trained.labels, trained.crop_fraction, flags.xla)
     with versions.new_version(flags.out) as version, writing(flags.out):
         with working_on("writing the SavedModel"):

@@ -32,7 +32,8 @@ def make_signatures(network, labels, crop_fraction, xla):
         return pick(run(images), SCORES)
 
     def features(images):
-        return pick(run(images), PYRAMID)
+        levels = pick(run(images), PYRAMID)
+        return {name: tf.cast(level, tf.float32) for name, level in levels.items()}
 
     def serve_bytes(image_bytes):
         images = decode_images(image_bytes, network.input_shape[1], crop_fraction)

@@ -302,3 +302,23 @@ def headless(folder):
     path = folder / "headless.keras"
     PaleN(include_top=False, pooling="avg").save(path)
     return path
+
+
+def test_bfloat16_is_smaller_as_good_and_floats_outside(program, run, network, images, tmp_path):
+    done = program(
+        *("export/saved_model.py", run, "--out", tmp_path / "models" / "digits"),
+        *("--precision", "bfloat16"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "bfloat16" in done.stdout
+    version = tmp_path / "models" / "digits" / "1"
+    signatures = tf.saved_model.load(str(version)).signatures
+    outputs = signatures["serving_default"](images=tf.constant(images))
+    expected = network.predict(images, verbose=0)
+    assert outputs["probabilities"].dtype == tf.float32
+    found = outputs["probabilities"].numpy()
+    assert 0 < abs(found - expected).max() < 0.05  # other numbers, and near
+    levels = signatures["features"](images=tf.constant(images[:1]))
+    assert {level.dtype for level in levels.values()} == {tf.float32}
+    weights = (version / "variables" / "variables.data-00000-of-00001").stat().st_size
+    assert weights < 0.55 * 4 * network.count_params()
