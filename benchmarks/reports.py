@@ -49,12 +49,14 @@ def publish(name, result, rows, flags, draw=None):
         picture = flags.document.parent / "images" / f"{name}.png"
     if draw:
         save_plot(draw, picture)
-    table = Table(title=f"{name}: {result['machine']}")
+    table = Table()
     for heading in rows[0]:
         table.add_column(heading, justify="right" if heading else "left")
     for row in rows[1:]:
         table.add_row(*row)
-    Console(width=140).print(table)
+    console = Console(width=140)
+    console.print(result["machine"])
+    console.print(table)
 
 
 def markdown(headings, *rows):

@@ -4,7 +4,6 @@ import importlib.metadata
 import os
 import pathlib
 import platform
-import resource
 import statistics
 import sys
 import time
@@ -40,7 +39,7 @@ def interleave(runners, repetitions):
 
 
 def peak_of(run, repetitions, longest=30.0):
-    """Memory and time of a function, in a process that has not run it before.
+    """Memory and time of a function, in a Linux process that has not run it before.
 
     Args:
         run: Function without arguments.
@@ -51,9 +50,11 @@ def peak_of(run, repetitions, longest=30.0):
         Dict of `bytes`, by which it raised the peak of resident memory over what was held before,
         and `seconds` of each repetition.
     """
-    held = resource.getpagesize() * int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    # Not `ru_maxrss`: a process begins with that of its parent.
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
+    held = _resident("VmRSS")
     run()
-    peak, seconds = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, []
+    peak, seconds = _resident("VmHWM"), []
     run()
     while len(seconds) < repetitions and sum(seconds) < longest:
         start = time.perf_counter()
@@ -100,7 +101,17 @@ def instruction_sets():
 
 def _cpuinfo(key):
     """What Linux says about the first core, or nothing."""
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+    return _entry("/proc/cpuinfo", key)
+
+
+def _resident(key):
+    """Bytes of memory of this process that Linux gives in kilobytes."""
+    return 1024 * int(_entry("/proc/self/status", key).split()[0])
+
+
+def _entry(file, key):
+    """The first value of a key in a file of lines `key: value`, or nothing."""
+    for line in pathlib.Path(file).read_text().splitlines():
         name, _, value = line.partition(":")
         if name.strip() == key:
             return value.strip()
