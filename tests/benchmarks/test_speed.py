@@ -8,7 +8,7 @@ import types
 import numpy as np
 import pytest
 
-from benchmarks import inference, memory, operations, peers, reports, scaling, timing, training
+from benchmarks import gpu, inference, memory, operations, peers, reports, scaling, timing, training
 
 ORIGIN = {"machine": "a machine", "versions": {}, "command": []}
 
@@ -145,3 +145,22 @@ def test_tells_what_is_fused(tmp_path):
     milliseconds, times = operations.trace(str(tmp_path), np.ones((4, 8), "float32"))
     assert milliseconds > 0
     assert any("MatMul[BiasAdd, Relu]" in name for name in times), times
+
+
+def test_a_row_that_cannot_be_measured_says_why():
+    """Neither timm nor a GPU is among what tests need."""
+    row = gpu.measure_apart("swin_tiny", "training", 2, gpu.PEAK)
+    assert (row["model"], row["mode"], row["batch"]) == ("swin_tiny", "training", 2)
+    assert row["error"]
+    assert "images_per_second" not in row
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", gpu.MODES)
+def test_measures_pale_on_jax(mode, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    row = gpu.measure_apart("nano", mode, 2, gpu.PEAK)
+    assert "error" not in row, row
+    assert len(row["seconds"]) == gpu.REPETITIONS
+    work = 0.372e9 * (6 if mode == "training" else 2)
+    assert row["utilisation"] == pytest.approx(row["images_per_second"] * work / gpu.PEAK)
