@@ -46,7 +46,12 @@ class Survival(keras.callbacks.Callback):
         """Number of finished steps of the run."""
         return self.position.epoch * self.steps_per_epoch + self.position.step
 
+    def passed(self, every):
+        """Whether the steps since Keras called last hold one that `every` divides."""
+        return self.step // every > self._before // every
+
     def on_train_begin(self, logs=None):
+        self._entered = self.position.step
         self._started = time.perf_counter()
         self._metrics = checkpoints.read_metrics(self.model)
 
@@ -57,11 +62,13 @@ class Survival(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self._check_loss(float(logs["loss"]))
         self.unreadable.check()
-        self.position.step += 1
+        self._before = self.step
+        # With several steps per execution, `batch` is the last of a full one.
+        self.position.step = min(self._entered + batch + 1, self.steps_per_epoch)
         now = time.perf_counter()
         self.position.seconds += now - self._started
         self._started = now
-        if self.terminated or self.step % self.every == 0:
+        if self.terminated or self.passed(self.every):
             self.save()
         self.check_terminated()
 

@@ -140,6 +140,14 @@ def add_run_flags(add):
         help="compile the step with XLA: for GPUs; not with mixed_float16 on several replicas",
     )
     add(
+        "--steps-per-execution",
+        type=positive_int,
+        default=1,
+        metavar="STEPS",
+        help="steps that TensorFlow runs by itself, for small networks on fast GPUs; progress, "
+        "checkpoints and SIGTERM wait for the last (default: %(default)s)",
+    )
+    add(
         "--rematerialize",
         type=int,
         nargs="+",
@@ -196,6 +204,8 @@ def check_flags(parser, flags, recipe):
     """Checks what a flag's text alone does not tell, and makes the folders."""
     if flags.cpu_replicas > 1 and flags.strategy != "mirrored":
         parser.error("argument --cpu-replicas: needs --strategy mirrored")
+    if flags.steps_per_execution > 1 and flags.strategy == "multi_worker":
+        parser.error("argument --steps-per-execution: must be 1 with --strategy multi_worker")
     if flags.jit and flags.strategy != "none" and recipe.precision == "mixed_float16":
         parser.error(
             "argument --jit: TensorFlow crashes under a strategy with mixed_float16 (keras#21366); "

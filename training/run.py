@@ -63,6 +63,7 @@ def train_under(strategy, recipe, flags):
         weights,
         stages=flags.rematerialize,
         jit=flags.jit,
+        together=flags.steps_per_execution,
     )
     if saved:
         position = checkpoints.restore(saved[-1], strategy, trainer)
@@ -100,7 +101,9 @@ def errors_in_one_line(strategy):
         ) from error
 
 
-def make_trainer(strategy, recipe, classes, steps_per_epoch, weights=None, *, stages=(), jit=False):
+def make_trainer(
+    strategy, recipe, classes, steps_per_epoch, weights=None, *, stages=(), jit=False, together=1
+):
     """Builds everything that is trained, in the scope of a strategy.
 
     Args:
@@ -111,6 +114,7 @@ def make_trainer(strategy, recipe, classes, steps_per_epoch, weights=None, *, st
         weights: Path of the weights to start from, or None.
         stages: Stages to `rematerialize`.
         jit: Whether XLA compiles the step.
+        together: Steps in one execution of TensorFlow.
 
     Returns:
         A compiled `Trainer` with a built optimiser, and the report of the loaded weights, or None.
@@ -122,7 +126,7 @@ def make_trainer(strategy, recipe, classes, steps_per_epoch, weights=None, *, st
         optimizer = make_optimizer(recipe, steps_per_epoch)
         exclude_from_decay(optimizer, network.trainable_variables)
         # Not Keras' "auto": XLA on a CPU is slower than the plain graph and takes long to compile.
-        trainer.compile(optimizer, jit_compile=jit)
+        trainer.compile(optimizer, jit_compile=jit, steps_per_execution=together)
         trainer.optimizer.build(network.trainable_variables)
     prepare_replicas(strategy, network)
     return trainer, report
@@ -131,8 +135,9 @@ def make_trainer(strategy, recipe, classes, steps_per_epoch, weights=None, *, st
 def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
     """Trains from `position` to the end, and moves it there."""
     steps = data.steps_per_epoch(source, recipe)
-    # Of several workers, one cannot go back by itself to a step that the others have begun.
-    guarded = flags.strategy == "multi_worker"
+    # Of several workers, one cannot go back by itself to a step that the others have begun. Of
+    # several steps together, nobody knows which of them an error has left out.
+    guarded = flags.strategy == "multi_worker" or flags.steps_per_execution > 1
 
     def save():
         if chief:
@@ -140,10 +145,12 @@ def fit(recipe, flags, strategy, source, trainer, position, unreadable, chief):
             checkpoints.save(folder, trainer, position, steps, flags.keep_checkpoints)
 
     def batches(**options):
-        return data.training_batches(
+        endless = data.training_batches(
             *(source, recipe, flags.seed, position.epoch, unreadable, position.step),
             **{"guarded": guarded, **options},
         )
+        # Keras runs past the end of the epoch if its steps do not divide into executions.
+        return endless.take(steps - position.step) if flags.steps_per_execution > 1 else endless
 
     def validation_batches(**worker):
         return data.evaluation_batches(source, "validation", recipe, unreadable, **worker)

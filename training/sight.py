@@ -139,7 +139,7 @@ class Scalars(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.survival.step
-        if step % SCALARS_EVERY:
+        if not self.survival.passed(SCALARS_EVERY):
             return
         values = {name: float(value) for name, value in logs.items()}
         values["learning_rate"] = float(self.survival.rate(step - 1))

@@ -193,6 +193,10 @@ def test_predicts_any_image_file(run, program, tmp_path):
         (["--out", "/dev/null/x"], "argument --out: cannot make the folder /dev/null/x"),
         (["--data-dir", "/dev/null/x"], "argument --data-dir: cannot make the folder /dev/null/x"),
         (["--cpu-replicas", "2"], "argument --cpu-replicas: needs --strategy mirrored"),
+        (
+            ["--strategy", "multi_worker", "--steps-per-execution", "2"],
+            "argument --steps-per-execution: must be 1 with --strategy multi_worker",
+        ),
         (["--rematerialize", "5"], "argument --rematerialize: invalid choice: 5"),
         (
             ["--jit", "--strategy", "mirrored", "--precision", "mixed_float16"],

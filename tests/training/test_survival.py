@@ -79,6 +79,18 @@ def reference(make_run):
     return make_run(1)[0]
 
 
+def test_several_steps_per_execution_end_at_the_same_weights(reference, flags, tmp_path):
+    """Of 19 steps an epoch, the last execution of 4 holds 3. Another graph rounds otherwise."""
+    arguments = ("--strategy", "mirrored", "--steps-per-execution", 4)
+    finish(*flags, *arguments, "--out", tmp_path / "together")
+    expected, actual = last_state(reference), last_state(tmp_path / "together")
+    assert expected.keys() == actual.keys()
+    assert (actual["epoch"], actual["step"]) == (expected["epoch"], expected["step"])
+    for name, value in expected.items():
+        if value.dtype.kind == "f":
+            np.testing.assert_allclose(actual[name], value, atol=1e-5, err_msg=name)
+
+
 def test_sigterm_saves_and_resume_goes_on_bit_for_bit(reference, flags, tmp_path):
     out = tmp_path / "run"
     arguments = (*flags, "--strategy", "mirrored", "--out", out, "--resume")  # a new one
