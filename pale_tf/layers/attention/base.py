@@ -94,9 +94,13 @@ class Attention(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         query, key, value = self.project(inputs, training)
-        attend = functools.partial(self.attend, training=training)
-        attend = keras.remat(attend) if self.rematerialize else attend
-        return on_tokens(self.output_projection, attend(query, key, value))
+        mix = functools.partial(self.mix, training=training)
+        mix = keras.remat(mix) if self.rematerialize else mix
+        return on_tokens(self.output_projection, mix(query, key, value))
+
+    def mix(self, query, key, value, training=None):
+        """`attend`, and what else a subclass gives to the output projection."""
+        return self.attend(query, key, value, training)
 
     def project(self, inputs, training=None):
         """Queries, scaled, keys and values: three times `[B, H, W, C]`."""
@@ -126,7 +130,7 @@ class Attention(keras.layers.Layer):
             training: Whether dropout is applied.
 
         Returns:
-            `[B, H, W, C]`, what the output projection takes.
+            `[B, H, W, C]`: of each token, the values weighted by its attention.
         """
         raise NotImplementedError
 

@@ -54,13 +54,16 @@ class CrossShapedAttention(Attention):
         self.lepe_rows.build(half)
         self.lepe_columns.build(half)
 
+    def mix(self, query, key, value, training=None):
+        outputs = self.attend(query, key, value, training)
+        return outputs + self._encode(value) if self.lepe else outputs
+
     def attend(self, query, key, value, training=None):
         rows, columns = (
             functools.partial(self._attend_stripes, stripe=stripe, training=training)
             for stripe in self._stripes(query)
         )
-        outputs = self.attend_in_halves(query, key, value, rows, columns)
-        return outputs + self._encode(value) if self.lepe else outputs
+        return self.attend_in_halves(query, key, value, rows, columns)
 
     def _stripes(self, x):
         """`(h, w)` of the horizontal and of the vertical stripes of a map."""
