@@ -137,7 +137,8 @@ def add_run_flags(add):
     add(
         "--jit",
         action="store_true",
-        help="compile the step with XLA: for GPUs; not with mixed_float16 on several replicas",
+        help="compile the step with XLA: for GPUs; not under a strategy with mixed_float16 "
+        "(default: off)",
     )
     add(
         "--steps-per-execution",
