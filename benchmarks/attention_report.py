@@ -10,12 +10,12 @@ import matplotlib.pyplot as plt
 from rich.table import Table
 
 from benchmarks.attention_prediction import predicted_accuracy
+from benchmarks.reports import markdown, replace_part
 from common.files import replacing
 from pale_tf.layers.attention import ATTENTIONS
 
 SIZES = (224, 448, 896)
 TASKS = {"digits": "digits", "long_range": "two marks far apart, one block"}
-BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 
 
 def write_report(results, report, plot):
@@ -36,13 +36,8 @@ def write_report(results, report, plot):
     names = [name for name in ATTENTIONS if any(key[0] == name for key in (*costs, *scores))]
     rows = [cost_row(name, costs) for name in names], [score_row(name, scores) for name in names]
     if report is not None:
-        with report.open() as file:
-            before, rest = file.read().split(BEGIN)
-        after = rest.split(END)[1]
-        text = "\n".join(markdown(*table) for table in zip(HEADINGS, rows, strict=True))
-        text = f"{before}{BEGIN}{text}{END}{after}"
-        with replacing(report) as temporary:
-            temporary.write_text(text)
+        tables = (markdown(heads, *cells) for heads, cells in zip(HEADINGS, rows, strict=True))
+        replace_part(report, "measured", "\n".join(tables))
     draw(costs, scores, plot)
     table = Table(title="Pale-T with every attention; small networks trained with it")
     for heading in HEADINGS[0] + HEADINGS[1][1:]:
@@ -81,11 +76,6 @@ def score_row(name, scores):
         cells.append(f"{100 * statistics.mean(values):.1f}{spread}" if values else "")
     predicted = predicted_accuracy(name)
     return [f"`{name}`", *cells, f"{100 * predicted:.1f}" if predicted else "-"]
-
-
-def markdown(headings, rows):
-    lines = ["| " + " | ".join(headings) + " |", "|---" * len(headings) + "|"]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
 
 
 def draw(costs, scores, path):

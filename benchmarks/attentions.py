@@ -13,7 +13,6 @@ import concurrent.futures
 import json
 import multiprocessing
 import pathlib
-import subprocess
 import sys
 import tempfile
 
@@ -27,7 +26,7 @@ from rich.progress import track
 from benchmarks import attention_accuracy
 from benchmarks.attention_accuracy import STEPS, step_count
 from benchmarks.attention_report import SIZES, write_report
-from benchmarks.timing import origin
+from benchmarks.timing import origin, run_apart
 from common.files import write_json
 from pale_tf.layers.attention import ATTENTIONS
 
@@ -123,10 +122,7 @@ def measure_cost(rows, flags, save):
         if (attention, size) not in done
     ]
     for attention, size in track(tasks, "measuring", transient=True):
-        program = ROOT / "benchmarks" / "attention_cost.py"
-        command = [sys.executable, str(program), attention, str(size)]
-        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        rows.append(json.loads(output.splitlines()[-1]) | origin())
+        rows.append(run_apart("attention_cost.py", attention, size) | origin())
         save()
 
 

@@ -3,8 +3,8 @@
 python benchmarks/inference.py             # three minutes on two cores
 python benchmarks/inference.py --quick     # in 50 seconds: fewer forms, a batch of 8, few times
 
-Raw results go to benchmarks/results/inference.json; the table and the plot of docs/benchmarks.md
-are made of them. Swin-T takes part if the extra `peers` is installed.
+Raw results go to benchmarks/results/inference.json; the table of docs/benchmarks.md is made
+of them. Swin-T takes part if the extra `peers` is installed.
 """
 
 import functools
@@ -34,8 +34,8 @@ def measure(batches, repetitions, quick=False):
     """Times every form at every batch, all of them interleaved.
 
     Returns:
-        Dict of `forms`, by name: `batch`, `macs` of an image, and `seconds` of each repetition;
-        `flops` of the matrix products; and where it comes from.
+        Dict of `seconds` of each repetition, by name; of `forms`, by the same names: `form`,
+        `batch`, `macs` of an image; `flops` of the matrix products; and where it comes from.
     """
     from benchmarks import pale
 

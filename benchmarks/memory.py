@@ -11,7 +11,6 @@ docs/benchmarks.md is made of them.
 import json
 import pathlib
 import statistics
-import subprocess
 import sys
 
 if not __package__:  # run as a file: import from the repository, not from this folder
@@ -20,7 +19,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
 from rich.progress import track
 
 from benchmarks.reports import parse_flags, publish
-from benchmarks.timing import origin, peak_of
+from benchmarks.timing import origin, peak_of, run_apart
 
 BATCH = 8
 STAGES = ((), (1,), (1, 2), (1, 2, 3, 4))
@@ -29,16 +28,11 @@ STAGES = ((), (1,), (1, 2), (1, 2, 3, 4))
 def main(argv=None):
     flags = parse_flags(__doc__, "memory", argv)
     variant, choices = ("nano", STAGES[::3]) if flags.quick else ("tiny", STAGES)
-    found = [measure_apart(variant, stages) for stages in track(choices, "measuring")]
+    found = [
+        run_apart("memory.py", "--one", variant, *stages) for stages in track(choices, "measuring")
+    ]
     result = {"variant": variant, "batch": BATCH, "rows": found, **origin()}
     publish("memory", result, rows(result), flags)
-
-
-def measure_apart(variant, stages):
-    """`measure` in a process of its own."""
-    command = [sys.executable, __file__, "--one", variant, *map(str, stages)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return json.loads(output.splitlines()[-1])
 
 
 def measure(variant, stages):

@@ -35,12 +35,12 @@ def swin_t():
     return transformers.SwinForImageClassification(transformers.SwinConfig(num_labels=1000))
 
 
-def swin_inference(batch, size=224):
+def swin_inference(batch):
     """A function that classifies a batch with Swin-T, eagerly."""
     import torch
 
-    model = swin_t().eval()
-    images = torch.randn(batch, 3, size, size)
+    model = swin_t()
+    images = torch.randn(batch, 3, 224, 224)
 
     def run():
         with torch.inference_mode():
@@ -49,12 +49,12 @@ def swin_inference(batch, size=224):
     return run
 
 
-def swin_training(batch, size=224):
+def swin_training(batch):
     """A function that trains Swin-T on a batch for one step of AdamW, eagerly."""
     import torch
 
     model = swin_t()
-    images, labels = torch.randn(batch, 3, size, size), torch.arange(batch)
+    images, labels = torch.randn(batch, 3, 224, 224), torch.arange(batch)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4, weight_decay=0.05)
 
     def run():

@@ -8,10 +8,8 @@ results go to benchmarks/results/scaling.json; table and plot of docs/benchmarks
 them.
 """
 
-import json
 import pathlib
 import statistics
-import subprocess
 import sys
 
 if not __package__:  # run as a file: import from the repository, not from this folder
@@ -20,27 +18,20 @@ if not __package__:  # run as a file: import from the repository, not from this 
 from rich.progress import track
 
 from benchmarks.reports import parse_flags, publish
-from benchmarks.timing import origin
+from benchmarks.timing import origin, run_apart
 
 SIZES = (224, 448, 672, 896)
 ATTENTIONS = ("pale", "global")
-PROGRAM = pathlib.Path(__file__).with_name("attention_cost.py")
+PROGRAM = "attention_cost.py"
 
 
 def main(argv=None):
     flags = parse_flags(__doc__, "scaling", argv)
     tasks = [(attention, size) for attention in ATTENTIONS for size in SIZES]
     tasks = tasks[:2] if flags.quick else tasks
-    found = [measure(*task) for task in track(tasks, "measuring", transient=True)]
+    found = [run_apart(PROGRAM, *task) for task in track(tasks, "measuring", transient=True)]
     result = {"rows": found, **origin()}
     publish("scaling", result, rows(result), flags, lambda axis: draw(axis, found))
-
-
-def measure(attention, size):
-    """What benchmarks/attention_cost.py says."""
-    command = [sys.executable, str(PROGRAM), attention, str(size)]
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return json.loads(output.splitlines()[-1])
 
 
 def rows(result):

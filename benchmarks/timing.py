@@ -1,10 +1,12 @@
 """Times things beside each other in one run: a shared machine's mood changes, ratios do less."""
 
 import importlib.metadata
+import json
 import os
 import pathlib
 import platform
 import statistics
+import subprocess
 import sys
 import time
 
@@ -61,6 +63,14 @@ def peak_of(run, repetitions, longest=30.0):
         run()
         seconds.append(time.perf_counter() - start)
     return {"bytes": peak - held, "seconds": seconds}
+
+
+def run_apart(program, *arguments):
+    """What a program of this folder prints last, as JSON, in a process of its own."""
+    command = [sys.executable, str(pathlib.Path(__file__).with_name(program))]
+    command += map(str, arguments)
+    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return json.loads(output.splitlines()[-1])
 
 
 def speed(seconds, base):

@@ -51,10 +51,8 @@ def measure(variant, repetitions):
 
 def rows(result):
     """Heading and rows of the table. A step is counted as three times the inference."""
-    seconds, peak = (
-        result["seconds"],
-        result["flops"] / statistics.median(result["seconds"][PRODUCT]),
-    )
+    seconds = result["seconds"]
+    peak = result["flops"] / statistics.median(seconds[PRODUCT])
     table = [["", "images/s", "of the product rate", "times Swin-T"]]
     for name, macs in result["macs"].items():
         rate = result["batch"] / statistics.median(seconds[name])

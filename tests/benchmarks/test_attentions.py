@@ -74,7 +74,7 @@ def results():
 
 def test_writes_the_part_between_the_marks(tmp_path):
     report = tmp_path / "report.md"
-    marks = attention_report.BEGIN, attention_report.END
+    marks = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
     report.write_text("before\n{}old\n{}after\n".format(*marks))
     attention_report.write_report(results(), report, tmp_path / "plot.png")
     text = report.read_text()
@@ -103,7 +103,7 @@ def test_measures_only_what_is_not_there(tmp_path, monkeypatch):
         asked.append(command[2:])
         return type("Done", (), {"stdout": json.dumps(everything["cost"][0])})
 
-    monkeypatch.setattr(attentions.subprocess, "run", run)
+    monkeypatch.setattr("benchmarks.timing.subprocess.run", run)
     plot, only = tmp_path / "plot.png", ("--attentions", "pale", "global", "--only", "cost")
     attentions.main(["--quick", "--json", str(path), "--plot", str(plot), *only])
     assert asked == []
