@@ -1,7 +1,10 @@
 """The MLP of a block: expand, GELU, contract."""
 
+import functools
+
 import keras
 
+from pale_tf.layers.gelu import gelu
 from pale_tf.tokens import to_map, to_tokens
 
 
@@ -27,27 +30,28 @@ class MLP(keras.layers.Layer):
 
     def build(self, input_shape):
         hidden = int(self.ratio * input_shape[-1])
-        self.expand = self._dense(hidden, "expand", activation="gelu")
+        self.expand = self._dense(hidden, "expand")
         self.contract = self._dense(input_shape[-1], "contract")
         self.expand.build(input_shape)
         self.contract.build((*input_shape[:-1], hidden))
         self.built = True
 
-    def _dense(self, units, name, activation=None):
+    def _dense(self, units, name):
         return keras.layers.Dense(
             units,
-            activation=activation,
             kernel_initializer=self.kernel_initializer.clone(),
             dtype=self.dtype_policy,
             name=name,
         )
 
-    def call(self, inputs):
-        mix = keras.remat(self._mix) if self.rematerialize else self._mix
+    def call(self, inputs, training=None):
+        mix = functools.partial(self._mix, training=training)
+        mix = keras.remat(mix) if self.rematerialize else mix
         return to_map(mix(to_tokens(inputs)), inputs)
 
-    def _mix(self, tokens):
-        return self.contract(self.expand(tokens))
+    def _mix(self, tokens, training):
+        activation = gelu if training else keras.activations.gelu
+        return self.contract(activation(self.expand(tokens)))
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -1,0 +1,50 @@
+"""GELU for training, against Python's own error function and differences."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pale_tf.layers.gelu import gelu
+
+X = np.concatenate([np.linspace(-12, 12, 481), [-300.0, 300.0]])
+
+
+def distribution(x):
+    return 0.5 * np.vectorize(math.erfc)(-x / math.sqrt(2))
+
+
+def value_and_gradient(x, upstream):
+    x = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = gelu(x)
+    return y, tape.gradient(y, x, tf.cast(upstream, x.dtype))
+
+
+def test_is_the_exact_gelu_and_its_derivative():
+    upstream = np.random.default_rng(0).normal(size=X.shape)
+    y, gradient = value_and_gradient(X.astype("float32"), upstream)
+    np.testing.assert_allclose(y, X * distribution(X), atol=1e-6, rtol=1e-6)
+    slope = distribution(X) + X * np.exp(-(X**2) / 2) / math.sqrt(2 * math.pi)
+    np.testing.assert_allclose(gradient, upstream * slope, atol=2e-6)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_small_tails_survive_16_bits(dtype):
+    """1 + erf(x) would be 0, or wrong by a tenth, where x is small."""
+    x = tf.cast(np.linspace(-3, -1, 41), dtype)
+    y, gradient = value_and_gradient(x, np.ones(41))
+    exact = np.asarray(tf.cast(x, "float64"))
+    assert y.dtype == gradient.dtype == x.dtype
+    rounding = {"float16": 2**-11, "bfloat16": 2**-8}[dtype]
+    np.testing.assert_allclose(
+        tf.cast(y, "float64"), exact * distribution(exact), rtol=12 * rounding
+    )
+
+
+def test_is_kerass_in_inference_too():
+    x = X.astype("float32")
+    np.testing.assert_allclose(gelu(x), keras.activations.gelu(x), atol=1e-6)
