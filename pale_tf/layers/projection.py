@@ -2,7 +2,7 @@
 
 import keras
 
-from pale_tf.layers.normalization import BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM
+from pale_tf.layers.normalization import BatchNorm
 from pale_tf.tokens import on_tokens
 
 
@@ -34,12 +34,7 @@ class SeparableProjection(keras.layers.Layer):
             name="depthwise",
         )
         if self.normalize:
-            self.norm = keras.layers.BatchNormalization(
-                momentum=BATCH_NORM_MOMENTUM,
-                epsilon=BATCH_NORM_EPSILON,
-                dtype=self.dtype_policy,
-                name="norm",
-            )
+            self.norm = BatchNorm(dtype=self.dtype_policy, name="norm")
             self.norm.build(input_shape)
         self.pointwise = keras.layers.Dense(
             input_shape[-1],

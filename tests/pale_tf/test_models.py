@@ -180,19 +180,32 @@ def test_layers_have_the_names_of_the_paper():
     ("build", "variant"), [(PaleN, "nano"), pytest.param(PaleT, "tiny", marks=pytest.mark.slow)]
 )
 def test_jax_backend_gives_the_same_numbers(tmp_path, build, variant):
-    model = build(input_shape=(97, 61, 3), classes=11, classifier_activation=None)
+    options = {"input_shape": (97, 61, 3), "drop_path_rate": 0.0}
+    model = build(classes=11, classifier_activation=None, **options)
     model.save_weights(tmp_path / "model.weights.h5")
     np.save(tmp_path / "images.npy", IMAGES)
     script = pathlib.Path(__file__).with_name("jax_outputs.py")
     subprocess.run([sys.executable, script, tmp_path, variant], check=True, capture_output=True)
     actual = np.load(tmp_path / "outputs.npz")
-    backbone = pale_tf.pale_backbone(
-        variant, input_shape=(97, 61, 3), weights=tmp_path / "model.weights.h5"
-    )
+    backbone = pale_tf.pale_backbone(variant, weights=tmp_path / "model.weights.h5", **options)
     expected = {"logits": model(IMAGES), **backbone(IMAGES)}
     assert set(actual) == set(expected)
     for name, value in expected.items():
         np.testing.assert_allclose(actual[name], value, rtol=0, atol=1e-4)
+    actual, expected = np.load(tmp_path / "training.npz"), training_step(model)
+    assert set(actual) == set(expected)
+    for name, value in expected.items():
+        np.testing.assert_allclose(actual[name], value, rtol=0, atol=1e-4 * (1 + abs(value).max()))
+
+
+def training_step(model):
+    """By path: the gradients of weights, and the other variables after the step."""
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean(model(IMAGES, training=True) ** 2)
+    variables = model.trainable_variables
+    gradients = tape.gradient(loss, [variable.value for variable in variables])
+    found = {v.path: np.asarray(g) for v, g in zip(variables, gradients, strict=True)}
+    return found | {v.path: np.asarray(v) for v in model.non_trainable_variables}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,80 @@
+"""BatchNorm, against Keras' own: outputs, statistics and gradients."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pale_tf.layers.normalization import BatchNorm
+from tests.pale_tf.layers.checks import randomize, run_layer
+
+
+def test_layer():
+    run_layer(BatchNorm, weight_count=4)
+
+
+def trained(layer, x, upstream, shape=None):
+    """Outputs and gradients of a training step, in a graph that knows `shape`."""
+
+    @tf.function(input_signature=[tf.TensorSpec(shape or x.shape)] * 2)
+    def run(x, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+        variables = [x, layer.gamma.value, layer.beta.value]
+        return [y, *tape.gradient(y, variables, upstream)]
+
+    return [np.asarray(value) for value in run(x, upstream)]
+
+
+def both(shape, **options):
+    layers = []
+    for make in (BatchNorm, keras.layers.BatchNormalization):
+        layer = make(momentum=0.9, epsilon=1e-5, **options)
+        layer.build(shape)
+        randomize(layer, 0)
+        layers.append(layer)
+    return layers
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    size=st.tuples(st.integers(1, 3), st.integers(2, 9), st.integers(1, 9), st.integers(1, 5)),
+    offset=st.floats(-3, 3),
+    dynamic=st.booleans(),
+)
+def test_equals_kerass_in_training(size, offset, dynamic):
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=size) + offset).astype("float32")
+    upstream = rng.normal(size=size).astype("float32")
+    ours, kerass = both(size)
+    shape = (None, None, None, size[-1]) if dynamic else None
+    found, expected = trained(ours, x, upstream, shape), trained(kerass, x, upstream)
+    for a, b in zip(found + ours.get_weights(), expected + kerass.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4 * max(1.0, abs(b).max()))
+
+
+def test_a_constant_map_has_no_variance():
+    """The mean of squares less the square of the mean may be a little below 0."""
+    layer, _ = both((4, 8, 8, 3))
+    x = np.full((4, 8, 8, 3), 1000.1, "float32")
+    assert all(np.isfinite(value).all() for value in trained(layer, x, x))
+
+
+@pytest.mark.parametrize("training", [False, None])
+def test_equals_kerass_in_inference(training):
+    x = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype("float32")
+    ours, kerass = both(x.shape)
+    np.testing.assert_array_equal(ours(x, training=training), kerass(x, training=training))
+
+
+def test_a_frozen_layer_keeps_its_statistics():
+    x = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype("float32")
+    ours, kerass = both(x.shape)
+    ours.trainable = kerass.trainable = False
+    before = ours.get_weights()
+    np.testing.assert_array_equal(ours(x, training=True), kerass(x, training=True))
+    for a, b in zip(ours.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
