@@ -3,9 +3,9 @@
 python benchmarks/operations.py --batch 1             # on all cores
 python benchmarks/operations.py --batch 1 --cores 1
 
-The model is loaded as TF Serving loads it. Names such as _MklNativeFusedMatMul[BiasAdd, GeluExact]
-say what oneDNN computes, and what was fused into it. Operations may run beside each other, and so
-their sum may be more than the time of a batch.
+The model is loaded as TF Serving loads it, in the environment that export gives the server. Names
+such as _MklNativeFusedMatMul[BiasAdd, GeluExact] say what oneDNN computes, and what was fused into
+it. Operations may run beside each other, and so their sum may be more than the time of a batch.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.cli import positive_int
+from export.server_files import ENVIRONMENT
 
 WARM = 5  # traced runs before the one that counts: oneDNN compiles its kernels in the first ones
 
@@ -32,13 +33,14 @@ def main(argv=None):
     parser.add_argument("--batch", type=positive_int, default=8, help="(default: %(default)s)")
     parser.add_argument("--cores", type=positive_int, help="(default: all)")
     flags = parser.parse_args(argv)
+    os.environ |= ENVIRONMENT
     if flags.cores:  # before TensorFlow makes its threads
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: flags.cores])
-    from benchmarks import pale
+    from benchmarks import artifacts, pale
 
     with tempfile.TemporaryDirectory() as folder:
         pale.write_saved_model(pale.make_network(), folder)
-        milliseconds, times = trace(folder, pale.images_of(flags.batch))
+        milliseconds, times = trace(folder, artifacts.images_of(flags.batch))
     print_table(milliseconds, times, flags.batch)
 
 

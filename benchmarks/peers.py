@@ -8,15 +8,19 @@ import numpy as np
 import tensorflow as tf
 
 PRODUCT = 2048  # rows and columns of the matrices: far more work than memory
+FLOPS = 2 * PRODUCT**3  # floating-point operations of their product
 SWIN_MACS = 4.491e9  # of an image at 224×224, `python benchmarks/complexity.py --variants swin_t`
 
 
-def matrix_product(dtype):
-    """A function that multiplies two square matrices, and its floating-point operations."""
+def matrix_product():
+    """A function that multiplies two square matrices of a dtype."""
     rng = np.random.default_rng(0)
-    a, b = (tf.cast(rng.normal(size=(PRODUCT, PRODUCT)), dtype) for _ in range(2))
-    multiply = tf.function(lambda: tf.matmul(a, b))
-    return lambda: multiply().cpu(), 2 * PRODUCT**3
+    a, b = (rng.normal(size=(PRODUCT, PRODUCT)) for _ in range(2))
+    multiply = tf.function(lambda a, b: tf.matmul(a, b)[0, 0])
+    matrices = {
+        dtype: [tf.cast(matrix, dtype) for matrix in (a, b)] for dtype in ("float32", "bfloat16")
+    }
+    return lambda dtype: multiply(*matrices[dtype]).numpy()
 
 
 def has_peers():
@@ -24,7 +28,6 @@ def has_peers():
     return all(map(importlib.util.find_spec, ("torch", "transformers")))
 
 
-@functools.cache
 def swin_t():
     """`transformers`' Swin-T with random weights, on all cores."""
     import torch
@@ -35,16 +38,16 @@ def swin_t():
     return transformers.SwinForImageClassification(transformers.SwinConfig(num_labels=1000))
 
 
-def swin_inference(batch):
-    """A function that classifies a batch with Swin-T, eagerly."""
+def swin_inference():
+    """A function that classifies a number of images with Swin-T, eagerly."""
     import torch
 
-    model = swin_t()
-    images = torch.randn(batch, 3, 224, 224)
+    model = swin_t().eval()
+    inputs = functools.cache(lambda batch: torch.randn(batch, 3, 224, 224))
 
-    def run():
+    def run(batch):
         with torch.inference_mode():
-            model.eval()(pixel_values=images)
+            model(pixel_values=inputs(batch))
 
     return run
 
@@ -53,13 +56,13 @@ def swin_training(batch):
     """A function that trains Swin-T on a batch for one step of AdamW, eagerly."""
     import torch
 
-    model = swin_t()
+    model = swin_t().train()
     images, labels = torch.randn(batch, 3, 224, 224), torch.arange(batch)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4, weight_decay=0.05)
 
     def run():
         optimizer.zero_grad()
-        logits = model.train()(pixel_values=images).logits
+        logits = model(pixel_values=images).logits
         torch.nn.functional.cross_entropy(logits, labels).backward()
         optimizer.step()
 

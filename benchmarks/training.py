@@ -4,8 +4,9 @@ python benchmarks/training.py              # three minutes on two cores, one of 
 python benchmarks/training.py --quick      # in 50 seconds: Pale-N, few times
 
 A step is forward, backward and AdamW on a batch of 8 in float32, without augmentation, as
-training/fit.py does it. Raw results go to benchmarks/results/training.json; the table of
-docs/benchmarks.md is made of them. Swin-T takes part if the extra `peers` is installed.
+training/fit.py does it; each network in a process of its own. Raw results go to
+benchmarks/results/training.json; the table of docs/benchmarks.md is made of them. Swin-T takes part
+if the extra `peers` is installed.
 """
 
 import pathlib
@@ -15,11 +16,11 @@ import sys
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from benchmarks import peers
 from benchmarks.complexity import NETWORKS, count
+from benchmarks.peers import FLOPS, SWIN_MACS, has_peers
 from benchmarks.reports import parse_flags, publish
 from benchmarks.timing import in_words, interleave, origin, speed
-from benchmarks.training_step import make_step
+from benchmarks.worker import staff, together
 
 BATCH = 8
 SWIN = "Swin-T, PyTorch"
@@ -33,20 +34,24 @@ def main(argv=None):
 
 
 def measure(variant, repetitions):
-    """Times a step of a variant and of Swin-T, interleaved.
+    """Times a step of a variant and of Swin-T, in turns.
 
     Returns:
         Dict of `seconds` of each repetition, by name; `macs` of an image's inference; `flops` of
         the matrix product; and where it comes from.
     """
     name = NETWORKS[variant].name
-    runners, macs = {name: make_step(variant, BATCH)}, {name: count(variant, 224, 224)}
-    macs[name] = macs[name]["macs"]["total"]
-    runners[PRODUCT], flops = peers.matrix_product("float32")
-    if peers.has_peers():
-        runners[SWIN], macs[SWIN] = peers.swin_training(BATCH), peers.SWIN_MACS
-    seconds = interleave(runners, repetitions)
-    return {"seconds": seconds, "batch": BATCH, "macs": macs, "flops": flops, **origin()}
+    macs = {name: count(variant, 224, 224)["macs"]["total"]}
+    with staff() as hire:
+        runners = {
+            name: together([hire("training_step:make_step", variant, BATCH)]),
+            PRODUCT: together([hire("peers:matrix_product")], "float32"),
+        }
+        if has_peers():
+            runners[SWIN] = together([hire("peers:swin_training", BATCH)])
+            macs[SWIN] = SWIN_MACS
+        seconds = interleave(runners, repetitions)
+    return {"seconds": seconds, "batch": BATCH, "macs": macs, "flops": FLOPS, **origin()}
 
 
 def rows(result):

@@ -10,30 +10,30 @@ from training.recipe import load_recipe
 from training.run import make_trainer
 
 VARIANTS = {"nano": "pale_n", "tiny": "pale_t", "small": "pale_s", "base": "pale_b"}
+SIZE = 224
 
 
-def make_step(variant, batch, stages=(), size=224):
+def make_step(variant, batch, stages=()):
     """Makes a function that trains a network for one step.
 
     Args:
         variant: Name of the network.
         batch: Images.
         stages: Stages to rematerialise.
-        size: Height and width of the images.
     """
     keras.utils.set_random_seed(0)
     recipe = dataclasses.replace(
         load_recipe("imagenet_pale_t"),
         model=VARIANTS[variant],
         batch_size=batch,
-        image_size=size,
+        image_size=SIZE,
         precision="float32",
         ema_decay=0.0,
         clip_norm=None,
     )
     trainer, _ = make_trainer(tf.distribute.get_strategy(), recipe, 1000, 100, stages=stages)
     rng = np.random.default_rng(0)
-    images = tf.constant(rng.uniform(0, 255, (batch, size, size, 3)), "float32")
+    images = tf.constant(rng.uniform(0, 255, (batch, SIZE, SIZE, 3)), "float32")
     labels = tf.one_hot(np.arange(batch), 1000)
     step = tf.function(lambda: trainer.train_step((images, labels)))
     step.get_concrete_function()  # its memory is not that of a step

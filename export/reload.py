@@ -87,12 +87,12 @@ def run_lite(file, images):
     return {f"{name}/{key}": value for key, value in outputs.items()}, {name: report}
 
 
-def open_lite(model):
-    """An interpreter of a LiteRT model, a path or bytes, with XNNPACK on two threads."""
+def open_lite(model, threads=THREADS):
+    """An interpreter of a LiteRT model, a path or bytes, with XNNPACK."""
     from ai_edge_litert.interpreter import Interpreter
 
     given = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
-    interpreter = Interpreter(**given, num_threads=THREADS)
+    interpreter = Interpreter(**given, num_threads=threads)
     interpreter.allocate_tensors()
     return interpreter
 

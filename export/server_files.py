@@ -21,6 +21,10 @@ LARGEST_BATCH = 32
 BATCH_TIMEOUT_MICROS = 2000
 MAX_ENQUEUED_BATCHES = 100
 
+# Of the server. On CPUs, oneDNN packs the weights for its products once, and not for every request:
+# what is served does not change.
+ENVIRONMENT = {"TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1"}
+
 MONITORING_TEXT = """\
 prometheus_config {
   enable: true
@@ -35,6 +39,8 @@ services:
   serving:
     image: ${{TF_SERVING_IMAGE:-tensorflow/serving:latest}}
     restart: unless-stopped
+    environment:  # on CPUs: weights are packed for products once, and not for every request
+{"".join(f'      {name}: "{value}"' for name, value in ENVIRONMENT.items())}
     ports:
       - "8500:8500"
       - "8501:8501"
@@ -46,6 +52,8 @@ services:
       - --enable_batching=true
       - --batching_parameters_file=/models/{BATCHING}
       - --monitoring_config_file=/models/{MONITORING}
+      # On CPUs under load, more requests are served with a core for each:
+      # - --tensorflow_intra_op_parallelism=1
 """
 
 

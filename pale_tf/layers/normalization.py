@@ -37,8 +37,8 @@ class LayerNorm(keras.layers.LayerNormalization):
 
 @keras.saving.register_keras_serializable(package="pale_tf")
 class BatchNorm(keras.layers.BatchNormalization):
-    """`keras.layers.BatchNormalization` over the channels of maps, `[B, H, W, C]`: the same numbers,
-    in training in two thirds of the time.
+    """`keras.layers.BatchNormalization` over the channels of maps: the same numbers, in training in
+    two thirds of the time.
 
     Statistics that are synchronised over replicas are left to Keras. Computed in float32 under
     every dtype policy, as Keras does.

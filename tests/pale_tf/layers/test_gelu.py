@@ -45,6 +45,6 @@ def test_small_tails_survive_16_bits(dtype):
     )
 
 
-def test_is_kerass_in_inference_too():
+def test_equals_the_gelu_of_keras():
     x = X.astype("float32")
     np.testing.assert_allclose(gelu(x), keras.activations.gelu(x), atol=1e-6)

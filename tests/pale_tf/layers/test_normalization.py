@@ -45,14 +45,14 @@ def both(shape, **options):
     offset=st.floats(-3, 3),
     dynamic=st.booleans(),
 )
-def test_equals_kerass_in_training(size, offset, dynamic):
+def test_equals_keras_in_training(size, offset, dynamic):
     rng = np.random.default_rng(0)
     x = (rng.normal(size=size) + offset).astype("float32")
     upstream = rng.normal(size=size).astype("float32")
-    ours, kerass = both(size)
+    ours, reference = both(size)
     shape = (None, None, None, size[-1]) if dynamic else None
-    found, expected = trained(ours, x, upstream, shape), trained(kerass, x, upstream)
-    for a, b in zip(found + ours.get_weights(), expected + kerass.get_weights(), strict=True):
+    found, expected = trained(ours, x, upstream, shape), trained(reference, x, upstream)
+    for a, b in zip(found + ours.get_weights(), expected + reference.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-4 * max(1.0, abs(b).max()))
 
 
@@ -64,17 +64,17 @@ def test_a_constant_map_has_no_variance():
 
 
 @pytest.mark.parametrize("training", [False, None])
-def test_equals_kerass_in_inference(training):
+def test_equals_keras_in_inference(training):
     x = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype("float32")
-    ours, kerass = both(x.shape)
-    np.testing.assert_array_equal(ours(x, training=training), kerass(x, training=training))
+    ours, reference = both(x.shape)
+    np.testing.assert_array_equal(ours(x, training=training), reference(x, training=training))
 
 
 def test_a_frozen_layer_keeps_its_statistics():
     x = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype("float32")
-    ours, kerass = both(x.shape)
-    ours.trainable = kerass.trainable = False
+    ours, reference = both(x.shape)
+    ours.trainable = reference.trainable = False
     before = ours.get_weights()
-    np.testing.assert_array_equal(ours(x, training=True), kerass(x, training=True))
+    np.testing.assert_array_equal(ours(x, training=True), reference(x, training=True))
     for a, b in zip(ours.get_weights(), before, strict=True):
         np.testing.assert_array_equal(a, b)

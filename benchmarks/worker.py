@@ -1,0 +1,101 @@
+"""Processes that run one thing again and again, on request.
+
+Each peer then has threads, allocator and environment of its own, as where it is used alone, and is
+still timed in turns with the others.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+class Worker:
+    """A process that has made something to run.
+
+    Args:
+        target: `"module:function"` of this folder. The function returns what is run.
+        *arguments: Of that function; JSON.
+        cores: Indices of the processor's cores that the process keeps to; None: all.
+        environment: Dict of variables that are added to the environment.
+    """
+
+    def __init__(self, target, *arguments, cores=None, environment=None):
+        cores = sorted(cores or os.sched_getaffinity(0))
+        command = [sys.executable, "-m", "benchmarks.worker", target]
+        command += [json.dumps(arguments), json.dumps(cores)]
+        self.process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=os.environ | (environment or {}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.name = target
+        self.wait()
+
+    def start(self, *arguments):
+        """Asks for a run with some arguments."""
+        self.process.stdin.write(json.dumps(arguments) + "\n")
+        self.process.stdin.flush()
+
+    def wait(self):
+        """Returns when what was asked for last is done."""
+        if not self.process.stdout.readline():
+            raise RuntimeError(f"{self.name} ended with {self.process.wait()}")
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+@contextlib.contextmanager
+def staff():
+    """Gives a function that makes a `Worker`, and ends them all at last."""
+    workers = []
+
+    def hire(*arguments, **options):
+        workers.append(Worker(*arguments, **options))
+        return workers[-1]
+
+    try:
+        yield hire
+    finally:
+        for worker in workers:
+            worker.close()
+
+
+def together(workers, *arguments):
+    """A function that lets all workers run once, beside each other."""
+
+    def run():
+        for worker in workers:
+            worker.start(*arguments)
+        for worker in workers:
+            worker.wait()
+
+    return run
+
+
+def main():
+    target, arguments, cores = sys.argv[1:]
+    os.sched_setaffinity(0, json.loads(cores))  # before anybody counts the cores
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints is no answer
+    module, function = target.split(":")
+    run = getattr(importlib.import_module(f"benchmarks.{module}"), function)(*json.loads(arguments))
+    print("ready", file=answers, flush=True)
+    for line in sys.stdin:
+        run(*json.loads(line))
+        print("done", file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
