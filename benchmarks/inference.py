@@ -51,19 +51,19 @@ def make_forms(folder, quick):
     from benchmarks import pale
 
     network = pale.make_network()
-    forms = {"SavedModel": Form("artifacts:saved_model", (str(folder / "float32"),))}
+    forms = {"SavedModel": Form("benchmarks.artifacts:saved_model", (str(folder / "float32"),))}
     pale.write_saved_model(network, folder / "float32")
     if not quick:
         if "avx512_bf16" in instruction_sets():
             pale.write_saved_model(network, folder / "bfloat16", "bfloat16")
-            bfloat16 = Form("artifacts:saved_model", (str(folder / "bfloat16"),))
+            bfloat16 = Form("benchmarks.artifacts:saved_model", (str(folder / "bfloat16"),))
             forms["SavedModel, bfloat16"] = bfloat16
         pale.write_as_trained(network, folder / "trained")
-        forms["as trained"] = Form("artifacts:saved_model", (str(folder / "trained"),))
+        forms["as trained"] = Form("benchmarks.artifacts:saved_model", (str(folder / "trained"),))
         pale.write_lite(network, folder / "model.tflite")
-        forms["LiteRT"] = Form("artifacts:lite", (str(folder / "model.tflite"),), (1,))
+        forms["LiteRT"] = Form("benchmarks.artifacts:lite", (str(folder / "model.tflite"),), (1,))
     if has_peers():
-        forms[SWIN] = Form("peers:swin_inference", macs=SWIN_MACS)
+        forms[SWIN] = Form("benchmarks.peers:swin_inference", macs=SWIN_MACS)
     return forms
 
 
@@ -80,7 +80,7 @@ def measure(forms, quick):
     batches = (8,) if quick else (8, 1)
     runners, about = {}, {}
     with staff() as hire:
-        product = hire("peers:matrix_product")
+        product = hire("benchmarks.peers:matrix_product")
         for dtype in ("float32", "bfloat16"):
             runners[PRODUCT.format(dtype)] = together([product], dtype)
         for name, form in forms.items():

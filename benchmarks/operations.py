@@ -1,7 +1,8 @@
-"""Where the time of Pale-T's SavedModel goes, by operation of TensorFlow's optimised graph.
+"""Where the time of Pale-T goes, by operation of TensorFlow's optimised graph.
 
-python benchmarks/operations.py --batch 1             # on all cores
+python benchmarks/operations.py --batch 1             # a SavedModel, on all cores
 python benchmarks/operations.py --batch 1 --cores 1
+python benchmarks/operations.py --training --cores 1  # a step of 8 images
 
 The model is loaded as TF Serving loads it, in the environment that export gives the server. Names
 such as _MklNativeFusedMatMul[BiasAdd, GeluExact] say what oneDNN computes, and what was fused into
@@ -12,6 +13,7 @@ import argparse
 import collections
 import os
 import pathlib
+import re
 import sys
 import tempfile
 import time
@@ -31,17 +33,21 @@ WARM = 5  # traced runs before the one that counts: oneDNN compiles its kernels 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--batch", type=positive_int, default=8, help="(default: %(default)s)")
+    parser.add_argument("--training", action="store_true", help="a training step")
     parser.add_argument("--cores", type=positive_int, help="(default: all)")
     flags = parser.parse_args(argv)
     os.environ |= ENVIRONMENT
     if flags.cores:  # before TensorFlow makes its threads
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: flags.cores])
-    from benchmarks import artifacts, pale
-
     with tempfile.TemporaryDirectory() as folder:
+        if flags.training:
+            print_table(f"training, batch {flags.batch}", *trace_training(folder, flags.batch))
+            return
+        from benchmarks import artifacts, pale
+
         pale.write_saved_model(pale.make_network(), folder)
         milliseconds, times = trace(folder, artifacts.images_of(flags.batch))
-    print_table(milliseconds, times, flags.batch)
+    print_table(f"batch {flags.batch}", milliseconds, times)
 
 
 def trace(folder, images):
@@ -77,15 +83,43 @@ def trace(folder, images):
     return milliseconds, {name: (counts[name], value) for name, value in sums.most_common()}
 
 
+def trace_training(folder, batch):
+    """Runs a training step; returns what `trace` does. A profile is written to `folder`."""
+    import tensorflow as tf
+    from tensorflow.tsl.profiler.protobuf import xplane_pb2
+
+    from benchmarks.training_step import make_step
+
+    step = make_step("tiny", batch)
+    for _ in range(WARM):
+        step()
+    start = time.perf_counter()
+    step()
+    milliseconds = 1000 * (time.perf_counter() - start)
+    with tf.profiler.experimental.Profile(folder):
+        step()
+    space = xplane_pb2.XSpace()
+    (file,) = pathlib.Path(folder).rglob("*.xplane.pb")
+    space.ParseFromString(file.read_bytes())
+    counts, sums = collections.Counter(), collections.Counter()
+    for plane in space.planes:
+        for event in (event for line in plane.lines for event in line.events):
+            name = re.fullmatch(r"\S+[^:]:(\w+)", plane.event_metadata[event.metadata_id].name)
+            if name:  # `NAME:OPERATION`; others are not operations
+                counts[name[1]] += 1
+                sums[name[1]] += event.duration_ps / 1e9
+    return milliseconds, {name: (counts[name], value) for name, value in sums.most_common()}
+
+
 def describe(node):
     """The operation of a node, and what is fused into it."""
     fused = [text.decode() for text in node.attr["fused_ops"].list.s]
     return f"{node.op}[{', '.join(fused)}]" if fused else node.op
 
 
-def print_table(milliseconds, times, batch):
+def print_table(title, milliseconds, times):
     total = sum(value for _, value in times.values())
-    table = Table(title=f"batch {batch}: {milliseconds:.1f} ms; operations: {total:.1f} ms")
+    table = Table(title=f"{title}: {milliseconds:.1f} ms; operations: {total:.1f} ms")
     for heading in ("operation", "count", "ms", ""):
         table.add_column(heading, justify="left" if heading == "operation" else "right")
     for name, (count, value) in times.items():

@@ -44,11 +44,11 @@ def measure(variant, repetitions):
     macs = {name: count(variant, 224, 224)["macs"]["total"]}
     with staff() as hire:
         runners = {
-            name: together([hire("training_step:make_step", variant, BATCH)]),
-            PRODUCT: together([hire("peers:matrix_product")], "float32"),
+            name: together([hire("benchmarks.training_step:make_step", variant, BATCH)]),
+            PRODUCT: together([hire("benchmarks.peers:matrix_product")], "float32"),
         }
         if has_peers():
-            runners[SWIN] = together([hire("peers:swin_training", BATCH)])
+            runners[SWIN] = together([hire("benchmarks.peers:swin_training", BATCH)])
             macs[SWIN] = SWIN_MACS
         seconds = interleave(runners, repetitions)
     return {"seconds": seconds, "batch": BATCH, "macs": macs, "flops": FLOPS, **origin()}

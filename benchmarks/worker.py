@@ -19,7 +19,7 @@ class Worker:
     """A process that has made something to run.
 
     Args:
-        target: `"module:function"` of this folder. The function returns what is run.
+        target: `"module:function"`. The function returns what is run.
         *arguments: Of that function; JSON.
         cores: Indices of the processor's cores that the process keeps to; None: all.
         environment: Dict of variables that are added to the environment.
@@ -90,7 +90,7 @@ def main():
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints is no answer
     module, function = target.split(":")
-    run = getattr(importlib.import_module(f"benchmarks.{module}"), function)(*json.loads(arguments))
+    run = getattr(importlib.import_module(module), function)(*json.loads(arguments))
     print("ready", file=answers, flush=True)
     for line in sys.stdin:
         run(*json.loads(line))

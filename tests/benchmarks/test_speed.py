@@ -1,6 +1,7 @@
 """What the speed benchmarks make of their measurements."""
 
 import json
+import os
 import subprocess
 import sys
 import types
@@ -8,7 +9,19 @@ import types
 import numpy as np
 import pytest
 
-from benchmarks import gpu, inference, memory, operations, peers, reports, scaling, timing, training
+from benchmarks import (
+    gpu,
+    gpu_attention,
+    inference,
+    memory,
+    operations,
+    peers,
+    reports,
+    scaling,
+    timing,
+    training,
+    worker,
+)
 
 ORIGIN = {"machine": "a machine", "versions": {}, "command": []}
 
@@ -49,28 +62,60 @@ print(json.dumps(peak_of(lambda: np.ones(25_000_000).sum(), repetitions=2)))
 
 
 def test_the_product_rate_counts_multiplications_and_additions():
-    run, flops = peers.matrix_product("bfloat16")
-    assert flops == 2 * 2048**3
-    assert run().shape == (2048, 2048)
+    assert peers.FLOPS == 2 * 2048**3
+    multiply = peers.matrix_product()
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=(2048, 2048)) for _ in range(2))
+    assert multiply("float32") == pytest.approx(a[0] @ b[:, 0], rel=1e-4)
+    assert float(multiply("bfloat16")) == pytest.approx(a[0] @ b[:, 0], abs=1.0)
 
 
-def test_share_of_the_product_rate_and_ratio_to_swin():
+def test_share_of_the_product_rate_and_ratio_to_swin(tmp_path):
+    pale = {"form": "SavedModel", "batch": 8, "processes": 1, "macs": 4.203e9}
+    swin = pale | {"form": "Swin-T, PyTorch", "macs": 4.491e9}
     result = {
         # 100 GFLOP/s; an image of 4.203 GMACs is 8.406 GFLOP.
         "seconds": {
             "matrix product, float32": [0.1, 0.1],
-            "SavedModel, batch 8": [1.0, 1.0],
-            "Swin-T, PyTorch, batch 8": [1.5, 1.5],
+            "SavedModel, batch 8, 1 at once": [1.0, 1.0],
+            "Swin-T, PyTorch, batch 8, 1 at once": [1.5, 1.5],
+            "SavedModel, batch 8, 2 at once": [1.6, 1.6],
         },
         "forms": {
-            "SavedModel, batch 8": {"form": "SavedModel", "batch": 8, "macs": 4.203e9},
-            "Swin-T, PyTorch, batch 8": {"form": "Swin-T, PyTorch", "batch": 8, "macs": 4.491e9},
+            "SavedModel, batch 8, 2 at once": pale | {"processes": 2},
+            "SavedModel, batch 8, 1 at once": pale,
+            "Swin-T, PyTorch, batch 8, 1 at once": swin,
         },
-        "flops": {"float32": 1e10},
+        "flops": 1e10,
     }
-    _, pale, swin = inference.rows(result)
-    assert pale == ["SavedModel", "8", "8.0", "67%", "1.50 (1.50 to 1.50)"]
-    assert swin[:4] == ["Swin-T, PyTorch", "8", "5.3", "48%"]
+    _, alone, peer, together = inference.rows(result)
+    assert alone == ["SavedModel", "8", "1", "8.0", "67%", "1.50 (1.50 to 1.50)"]
+    assert peer[:5] == ["Swin-T, PyTorch", "8", "1", "5.3", "48%"]
+    assert together == ["SavedModel", "8", "2", "10.0", "84%", ""]
+    reports.save_plot(lambda axis: inference.draw(axis, result), tmp_path / "x.png")
+    assert (tmp_path / "x.png").stat().st_size > 5000
+
+
+def test_workers_keep_to_their_cores_and_run_beside_each_other(tmp_path):
+    """Each waits for the file of the other: one after the other would never end."""
+    cores = sorted(os.sched_getaffinity(0))
+    with worker.staff() as hire:
+        workers = [
+            hire(
+                "tests.benchmarks.meeting:make",
+                str(tmp_path),
+                name,
+                other,
+                cores=cores[:1],
+                environment={"A": "1"},
+            )
+            for name, other in ("ab", "ba")
+        ]
+        worker.together(workers, "x")()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(
+        "ab", f"x {cores[:1]} 1"
+    )
+    assert all(w.process.returncode == 0 for w in workers)
 
 
 def test_a_training_step_counts_three_times_the_inference():
@@ -153,6 +198,15 @@ def test_a_row_that_cannot_be_measured_says_why():
     assert (row["model"], row["mode"], row["batch"]) == ("swin_tiny", "training", 2)
     assert row["error"]
     assert "images_per_second" not in row
+
+
+@pytest.mark.parametrize("stage", range(4))
+def test_both_attentions_on_a_gpu_are_the_same(stage):
+    inputs = gpu_attention.make_inputs(1, "float32", stage)
+    assert inputs[0].shape[1:] == [(392, 8, 32), (196, 8, 32), (98, 8, 32), (49, 8, 32)][stage]
+    np.testing.assert_allclose(
+        gpu_attention.fused(*inputs), gpu_attention.written(*inputs), atol=1e-5
+    )
 
 
 @pytest.mark.slow

@@ -1,0 +1,89 @@
+"""Attention inside the groups of Pale-T on a GPU: this package's core, beside what may be fused.
+
+KERAS_BACKEND=jax python benchmarks/gpu_attention.py --json gpu_attention.json
+
+For the column groups of each stage at 224×224, in bfloat16: `core.softmax_attention` with the
+transposes around it, and `keras.ops.dot_product_attention`, which takes the map's own order and may
+be one fused kernel. Needs keras, jax, and nothing else of this project's dependencies but h5py.
+"""
+
+import argparse
+import os
+import pathlib
+import statistics
+import sys
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import keras
+from keras import ops
+
+from benchmarks.timing import in_words, interleave, origin, speed
+from common.cli import positive_int
+from common.files import write_json
+from pale_tf.configs import PALE_T
+from pale_tf.layers.attention.core import softmax_attention
+from pale_tf.partition import ceil_div
+
+SIZE, REPETITIONS = 224, 30
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--batch", type=positive_int, default=128, help="(default: %(default)s)")
+    parser.add_argument("--dtype", default="bfloat16", help="(default: %(default)s)")
+    parser.add_argument("--json", type=pathlib.Path, help="also write the times to this file")
+    flags = parser.parse_args(argv)
+    seconds = measure(flags.batch, flags.dtype)
+    for name in seconds:
+        if name.startswith("written"):
+            other = name.replace("written", "fused")
+            ratio = in_words(speed(seconds[other], seconds[name]))
+            print(f"{name}: {1000 * statistics.median(seconds[name]):.2f} ms; {other}: {ratio}×")
+    if flags.json:
+        write_json(flags.json, {"seconds": seconds, "batch": flags.batch, **origin()})
+
+
+def measure(batch, dtype, repetitions=REPETITIONS):
+    """Seconds of both forms, forward alone and with the gradients, in each stage."""
+    import jax
+
+    runners = {}
+    for stage in range(4):
+        inputs = make_inputs(batch, dtype, stage)
+        for form in (written, fused):
+            gradient = jax.grad(lambda *x, form=form: ops.sum(form(*x)), (0, 1, 2))
+            for mode, function in (("forward", form), ("backward", gradient)):
+                run = jax.jit(function)
+                runners[f"{form.__name__}, stage {stage + 1}, {mode}"] = (
+                    lambda run=run, inputs=inputs: jax.block_until_ready(run(*inputs))
+                )
+    return interleave(runners, repetitions)
+
+
+def make_inputs(batch, dtype, stage):
+    """Queries, keys and values of column groups as they lie in a map: `[B, H·s, N·heads, D]`."""
+    side = SIZE // (4 * 2**stage)
+    groups = ceil_div(side, PALE_T.pale_size)
+    heads = PALE_T.num_heads[stage] // 2  # of the columns' half
+    depth = PALE_T.stage_dims[stage] // PALE_T.num_heads[stage]
+    shape = (batch, side * ceil_div(side, groups), groups * heads, depth)
+    seeds = keras.random.SeedGenerator(0)
+    return [ops.cast(keras.random.normal(shape, seed=seeds), dtype) for _ in range(3)]
+
+
+def written(query, key, value):
+    """The core of this package, and what brings heads in front of tokens and back."""
+    query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
+    return ops.transpose(softmax_attention(query, key, value), (0, 2, 1, 3))
+
+
+def fused(query, key, value):
+    """Keras' attention: cuDNN's kernel on a GPU, where it takes the shapes."""
+    return ops.dot_product_attention(query, key, value, scale=1.0)
+
+
+if __name__ == "__main__":
+    main()
