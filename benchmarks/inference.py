@@ -157,7 +157,7 @@ def draw(axis, result):
     texts = [f"batch {batch}, {processes} at once" for processes, batch in groups]
     axis.set_xticks(range(len(groups)), texts)
     axis.set(title="Pale-T and Swin-T at 224×224", ylabel="images a second")
-    axis.legend([axis.bar(0, 0, color=colours[name]) for name in names], names, fontsize=8)
+    axis.legend([axis.bar(0, 0, color=colours[name]) for name in names], names, loc="upper left")
 
 
 if __name__ == "__main__":
