@@ -32,6 +32,14 @@ def test_keeps_what_people_edited(models):
     assert (models / "docker-compose.yml").read_text() == "mine"
 
 
+def test_the_server_gets_its_environment(models):
+    server_files.write_server_files(models, [1, 2])
+    lines = (models / "docker-compose.yml").read_text().splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("    environment:"))
+    end = lines.index("    ports:")
+    assert lines[start + 1 : end] == ['      TF_ONEDNN_ASSUME_FROZEN_WEIGHTS: "1"']
+
+
 @pytest.mark.parametrize(
     ("largest", "sizes"),
     [(None, [1, 2, 4, 8, 16, 32]), (1, [1]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])],
