@@ -4,7 +4,7 @@ KERAS_BACKEND=jax python benchmarks/gpu_attention.py --json gpu_attention.json
 
 For the column groups of each stage at 224×224, in bfloat16: `core.softmax_attention` with the
 transposes around it, and `keras.ops.dot_product_attention`, which takes the map's own order and may
-be one fused kernel. Needs keras, jax, and nothing else of this project's dependencies but h5py.
+be one fused kernel. Needs keras with what it needs itself, jax and h5py, nothing else.
 """
 
 import argparse
@@ -43,10 +43,13 @@ def main(argv=None):
             ratio = in_words(speed(seconds[other], seconds[name]))
             print(f"{name}: {1000 * statistics.median(seconds[name]):.2f} ms; {other}: {ratio}×")
     if flags.json:
-        write_json(flags.json, {"seconds": seconds, "batch": flags.batch, **origin()})
+        import jax
+
+        about = {"batch": flags.batch, "dtype": flags.dtype, "device": str(jax.devices()[0])}
+        write_json(flags.json, {"seconds": seconds, **about, **origin()})
 
 
-def measure(batch, dtype, repetitions=REPETITIONS):
+def measure(batch, dtype):
     """Seconds of both forms, forward alone and with the gradients, in each stage."""
     import jax
 
@@ -60,7 +63,7 @@ def measure(batch, dtype, repetitions=REPETITIONS):
                 runners[f"{form.__name__}, stage {stage + 1}, {mode}"] = (
                     lambda run=run, inputs=inputs: jax.block_until_ready(run(*inputs))
                 )
-    return interleave(runners, repetitions)
+    return interleave(runners, REPETITIONS)
 
 
 def make_inputs(batch, dtype, stage):

@@ -36,12 +36,16 @@ def main(argv=None):
     parser.add_argument("--training", action="store_true", help="a training step")
     parser.add_argument("--cores", type=positive_int, help="(default: all)")
     flags = parser.parse_args(argv)
-    os.environ |= ENVIRONMENT
+    if not flags.training:  # where weights change
+        os.environ |= ENVIRONMENT
     if flags.cores:  # before TensorFlow makes its threads
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: flags.cores])
     with tempfile.TemporaryDirectory() as folder:
         if flags.training:
-            print_table(f"training, batch {flags.batch}", *trace_training(folder, flags.batch))
+            from benchmarks.training_step import make_step
+
+            step = make_step("tiny", flags.batch)
+            print_table(f"training, batch {flags.batch}", *trace_function(step, folder))
             return
         from benchmarks import artifacts, pale
 
@@ -83,21 +87,18 @@ def trace(folder, images):
     return milliseconds, {name: (counts[name], value) for name, value in sums.most_common()}
 
 
-def trace_training(folder, batch):
-    """Runs a training step; returns what `trace` does. A profile is written to `folder`."""
+def trace_function(run, folder):
+    """Runs a function; returns what `trace` does. A profile is written to `folder`."""
     import tensorflow as tf
     from tensorflow.tsl.profiler.protobuf import xplane_pb2
 
-    from benchmarks.training_step import make_step
-
-    step = make_step("tiny", batch)
     for _ in range(WARM):
-        step()
+        run()
     start = time.perf_counter()
-    step()
+    run()
     milliseconds = 1000 * (time.perf_counter() - start)
-    with tf.profiler.experimental.Profile(folder):
-        step()
+    with tf.profiler.experimental.Profile(str(folder)):
+        run()
     space = xplane_pb2.XSpace()
     (file,) = pathlib.Path(folder).rglob("*.xplane.pb")
     space.ParseFromString(file.read_bytes())

@@ -11,6 +11,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
@@ -19,13 +20,14 @@ class Worker:
     """A process that has made something to run.
 
     Args:
+        log: File that gets what the process says on stderr.
         target: `"module:function"`. The function returns what is run.
         *arguments: Of that function; JSON.
         cores: Indices of the processor's cores that the process keeps to; None: all.
         environment: Dict of variables that are added to the environment.
     """
 
-    def __init__(self, target, *arguments, cores=None, environment=None):
+    def __init__(self, log, target, *arguments, cores=None, environment=None):
         cores = sorted(cores or os.sched_getaffinity(0))
         command = [sys.executable, "-m", "benchmarks.worker", target]
         command += [json.dumps(arguments), json.dumps(cores)]
@@ -35,41 +37,44 @@ class Worker:
             env=os.environ | (environment or {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=log,
             text=True,
         )
-        self.name = target
+        self.log, self.name = log, target
         self.wait()
 
     def start(self, *arguments):
         """Asks for a run with some arguments."""
-        self.process.stdin.write(json.dumps(arguments) + "\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):  # `wait` says why it has ended
+            self.process.stdin.write(json.dumps(arguments) + "\n")
+            self.process.stdin.flush()
 
     def wait(self):
         """Returns when what was asked for last is done."""
         if not self.process.stdout.readline():
-            raise RuntimeError(f"{self.name} ended with {self.process.wait()}")
+            self.process.wait()
+            self.log.seek(0)
+            raise RuntimeError(f"{self.name} ended: {(self.log.read() or '?').splitlines()[-1]}")
 
     def close(self):
-        self.process.stdin.close()
+        """Ends the process."""
+        with contextlib.suppress(BrokenPipeError):  # it has ended already
+            self.process.stdin.close()
         self.process.wait()
 
 
 @contextlib.contextmanager
 def staff():
     """Gives a function that makes a `Worker`, and ends them all at last."""
-    workers = []
+    with contextlib.ExitStack() as stack:
 
-    def hire(*arguments, **options):
-        workers.append(Worker(*arguments, **options))
-        return workers[-1]
+        def hire(*arguments, **options):
+            log = stack.enter_context(tempfile.TemporaryFile("w+"))
+            worker = Worker(log, *arguments, **options)
+            stack.callback(worker.close)
+            return worker
 
-    try:
         yield hire
-    finally:
-        for worker in workers:
-            worker.close()
 
 
 def together(workers, *arguments):

@@ -32,6 +32,8 @@ prometheus_config {
 }
 """
 
+ENVIRONMENT_TEXT = "\n".join(f'      {name}: "{value}"' for name, value in ENVIRONMENT.items())
+
 COMPOSE_TEXT = f"""\
 # Starts TF Serving on all models of this folder: docker compose up
 # gRPC: port 8500. REST and metrics: port 8501, /v1/models/NAME, /monitoring/prometheus/metrics
@@ -40,7 +42,7 @@ services:
     image: ${{TF_SERVING_IMAGE:-tensorflow/serving:latest}}
     restart: unless-stopped
     environment:  # on CPUs: weights are packed for products once, and not for every request
-{"".join(f'      {name}: "{value}"' for name, value in ENVIRONMENT.items())}
+{ENVIRONMENT_TEXT}
     ports:
       - "8500:8500"
       - "8501:8501"

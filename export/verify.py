@@ -6,6 +6,7 @@ with those of the network in RUN.
 
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from common.cli import (
 )
 from common.errors import ProgramError
 from export.image_files import add_images_flag
+from export.server_files import ENVIRONMENT
 
 COUNT = 64  # images
 
@@ -128,7 +130,8 @@ def reload(artifact, images):
         np.save(given, images)
         # -P: the folder of the program is not searched for modules.
         command = [sys.executable, "-P", program, artifact.resolve(), given, results]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+        environment = os.environ | ENVIRONMENT  # as where it is served
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
         if done.returncode != 0:
             lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
             raise ProgramError(f"{artifact} does not run: {lines[-1]}")

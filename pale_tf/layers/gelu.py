@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 from keras import ops
 
 
@@ -23,7 +24,7 @@ def gelu(x):
 
     def gradient(*arguments, upstream=None):
         (upstream,) = arguments if upstream is None else (upstream,)
-        density = ops.exp(ops.square(x) * -0.5 - 0.5 * math.log(2 * math.pi))
+        density = ops.exp(ops.square(x) * -0.5) * (2 * math.pi) ** -0.5
         return upstream * (cumulative + x * density)
 
     return x * cumulative, gradient
@@ -31,6 +32,6 @@ def gelu(x):
 
 def _normal_distribution(x):
     """`Φ(x)`."""
-    if x.dtype == "float32":  # on a CPU, twice as fast as `erfc`
+    if keras.backend.standardize_dtype(x.dtype) == "float32":  # on a CPU, twice as fast as `erfc`
         return 0.5 + 0.5 * ops.erf(x * math.sqrt(0.5))
     return 0.5 * ops.erfc(x * -math.sqrt(0.5))  # in 16 bits, 1 + erf would round small tails away

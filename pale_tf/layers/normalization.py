@@ -40,59 +40,72 @@ class BatchNorm(keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` over the channels of maps: the same numbers, in training in
     two thirds of the time.
 
-    Statistics that are synchronised over replicas are left to Keras. Computed in float32 under
-    every dtype policy, as Keras does.
+    What the networks do not use is left to Keras: other axes, norms without `gamma` or `beta`,
+    renormalisation, statistics that are synchronised over replicas. Computed in float32 under every
+    dtype policy.
     """
 
     def __init__(self, momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, **kwargs):
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, inputs, training=None):
-        if not training or not self.trainable or self.synchronized:
+        usual = self.axis == -1 and self.scale and self.center and not self.renorm
+        if not training or not self.trainable or self.synchronized or not usual:
             return super().call(inputs, training=training)
         x, gamma, beta = (ops.cast(part, "float32") for part in (inputs, self.gamma, self.beta))
-        outputs, *statistics = batch_norm(x, gamma, beta, self.epsilon)
-        averages = (self.moving_mean, self.moving_variance)
-        for average, value in zip(averages, statistics, strict=True):
-            average.assign(average * self.momentum + value * (1.0 - self.momentum))
+        mean, variance = moments(x)
+        for average, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            average.assign(
+                ops.cast(average, "float32") * self.momentum + value * (1.0 - self.momentum)
+            )
+        outputs = _normalize(x, gamma, beta, mean, ops.rsqrt(variance + self.epsilon))
         return ops.cast(outputs, self.compute_dtype)
 
 
-def batch_norm(x, gamma, beta, epsilon):
-    """Normalises maps by the statistics of the batch (Ioffe & Szegedy 2015).
+def moments(x):
+    """Mean and variance of each channel, through which no gradient goes.
 
-    The gradient is written out: derived operation by operation, it passes over memory three times
-    as often. The variance is the mean of squares less the square of the mean, as Flax' BatchNorm
-    takes it.
+    The variance is the mean of squares less the square of the mean, as Flax' BatchNorm takes it:
+    one pass less, and rounding where the mean is far from 0.
 
     Args:
         x: Maps, float32 `[B, H, W, C]`.
-        gamma, beta: float32 `[C]`.
-        epsilon: What is added to the variance.
 
     Returns:
-        The normalised maps, and mean and variance, `[C]` each, through which no gradient goes.
+        Two `[C]`.
     """
+    x = ops.stop_gradient(x)
+    mean = _mean(x)
+    return mean, ops.maximum(_mean(ops.square(x)) - ops.square(mean), 0.0)
 
-    @ops.custom_gradient
-    def normalize(x, gamma, beta):
-        mean = _mean(x)
-        variance = ops.maximum(_mean(ops.square(x)) - ops.square(mean), 0.0)
-        scale = ops.rsqrt(variance + epsilon)
-        factor = gamma * scale
 
-        def gradient(*arguments, upstream=None):
-            upstream = keras.tree.flatten(arguments or upstream)[0]
-            to_beta = _mean(upstream)
-            to_gamma = (_mean(upstream * x) - mean * to_beta) * scale
-            slope = factor * scale * to_gamma
-            to_x = upstream * factor - x * slope + (mean * slope - factor * to_beta)
-            count = ops.cast(math.prod(ops.shape(x)[:3]), "float32")
-            return to_x, to_gamma * count, to_beta * count
+@ops.custom_gradient
+def _normalize(x, gamma, beta, mean, scale):
+    """Normalises maps by the statistics of the batch (Ioffe & Szegedy 2015).
 
-        return (x * factor + (beta - mean * factor), mean, variance), gradient
+    The gradient is written out: derived operation by operation, it passes over memory three times
+    as often. It is that of `x` through mean and scale too, which get none.
 
-    return normalize(x, gamma, beta)
+    Args:
+        x: Maps, float32 `[B, H, W, C]`.
+        gamma, beta, mean, scale: float32 `[C]`; the scale is one over the deviation.
+
+    Returns:
+        Maps.
+    """
+    factor = gamma * scale
+
+    def gradient(*arguments, upstream=None):
+        (upstream,) = arguments if upstream is None else (upstream,)
+        to_beta = _mean(upstream)
+        to_gamma = (_mean(upstream * x) - mean * to_beta) * scale
+        slope = factor * scale * to_gamma
+        to_x = upstream * factor - x * slope + (mean * slope - factor * to_beta)
+        count = ops.cast(math.prod(ops.shape(x)[:3]), "float32")
+        nothing = ops.zeros_like(mean)
+        return to_x, to_gamma * count, to_beta * count, nothing, nothing
+
+    return x * factor + (beta - mean * factor), gradient
 
 
 def _mean(x):

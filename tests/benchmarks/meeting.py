@@ -10,7 +10,9 @@ def make(folder, name, other):
         text = f"{word} {sorted(os.sched_getaffinity(0))} {os.environ['A']}"
         pathlib.Path(folder, name).write_text(text)
         print("a library's words")
+        end = time.monotonic() + 60
         while not pathlib.Path(folder, other).exists():
+            assert time.monotonic() < end, "nobody came"
             time.sleep(0.01)
 
     return run

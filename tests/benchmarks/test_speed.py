@@ -173,6 +173,23 @@ def test_quick_results_leave_the_document_alone():
     assert reports.parse_flags("Text.", "speed", []).document == reports.DOCUMENT
 
 
+def test_a_worker_that_fails_says_why():
+    with worker.staff() as hire:
+        run = worker.together([hire("tests.benchmarks.meeting:make", "", "", "")], "x")
+        with pytest.raises(RuntimeError, match="meeting:make ended: KeyError: 'A'"):
+            run()
+
+
+def test_counts_the_operations_of_a_function(tmp_path):
+    import tensorflow as tf
+
+    x = tf.random.normal((64, 64))
+    function = tf.function(lambda: tf.reduce_sum(tf.exp(x @ x)) + tf.reduce_sum(tf.exp(x)))
+    _, times = operations.trace_function(lambda: function().numpy(), tmp_path)
+    assert times["Exp"][0] == 2
+    assert any("MatMul" in name for name in times), times
+
+
 def test_tells_what_is_fused(tmp_path):
     """The trace of a SavedModel names the fused operations of its optimised graph."""
     import tensorflow as tf

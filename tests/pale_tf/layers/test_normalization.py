@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pale_tf.layers.normalization import BatchNorm
+from pale_tf.layers.normalization import BatchNorm, moments
 from tests.pale_tf.layers.checks import randomize, run_layer
 
 
@@ -58,9 +58,30 @@ def test_equals_keras_in_training(size, offset, dynamic):
 
 def test_a_constant_map_has_no_variance():
     """The mean of squares less the square of the mean may be a little below 0."""
-    layer, _ = both((4, 8, 8, 3))
-    x = np.full((4, 8, 8, 3), 1000.1, "float32")
+    x = np.broadcast_to(np.linspace(10, 1000, 64, dtype="float32"), (3, 5, 7, 64))
+    layer, _ = both(x.shape)
+    assert (np.mean(x**2, (0, 1, 2)) - np.mean(x, (0, 1, 2)) ** 2).min() < -layer.epsilon
+    assert (np.asarray(moments(x)[1]) >= 0.0).all()
     assert all(np.isfinite(value).all() for value in trained(layer, x, x))
+
+
+@pytest.mark.parametrize(
+    "options", [{"scale": False}, {"center": False}, {"axis": 1}, {"renorm": True}], ids=str
+)
+def test_leaves_to_keras_what_the_networks_do_not_use(options):
+    x = np.random.default_rng(0).normal(size=(2, 5, 4, 3)).astype("float32")
+    ours, reference = both(x.shape, **options)
+    np.testing.assert_array_equal(ours(x, training=True), reference(x, training=True))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16"])
+def test_averages_are_made_in_float32(dtype):
+    x = np.random.default_rng(0).normal(1.0, 1.0, size=(4, 9, 9, 3)).astype("float32")
+    ours, reference = both(x.shape, dtype=dtype)
+    for layer in (ours, reference):
+        layer(x, training=True)
+    for a, b in zip(ours.get_weights(), reference.get_weights(), strict=True):
+        np.testing.assert_allclose(a.astype("float32"), b.astype("float32"), rtol=2**-8)
 
 
 @pytest.mark.parametrize("training", [False, None])
