@@ -6,7 +6,7 @@ import os
 
 import numpy as np
 
-from export.reload import open_lite
+from export.verification.reload import open_lite
 
 SIZE = 224
 

@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.attention_networks import NETWORKS
-from common.images import evaluation_image
-from training.optimizer import exclude_from_decay
-from training.sources import open_source
+from common.preparation import evaluation_image
+from training.data.sources import open_source
+from training.loop.optimizer import exclude_from_decay
 
 # One recipe for all: AdamW, linear warm-up over a tenth of the steps, cosine.
 BATCH = 64

@@ -25,7 +25,7 @@ from common.cli import positive_int
 from common.files import write_json
 from pale_tf.configs import PALE_T
 from pale_tf.layers.attention.core import softmax_attention
-from pale_tf.partition import ceil_div
+from pale_tf.sizes import ceil_div
 
 SIZE, REPETITIONS = 224, 30
 

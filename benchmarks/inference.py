@@ -22,7 +22,7 @@ from benchmarks.peers import FLOPS, SWIN_MACS, has_peers
 from benchmarks.reports import parse_flags, publish
 from benchmarks.timing import in_words, instruction_sets, interleave, origin, speed
 from benchmarks.worker import staff, together
-from export.server_files import ENVIRONMENT
+from export.serving.server_files import ENVIRONMENT
 
 MACS = 4.203e9  # of an image at 224×224, `python benchmarks/complexity.py --variants tiny`
 SWIN = "Swin-T, PyTorch"

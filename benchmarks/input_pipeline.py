@@ -25,10 +25,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from training import data
+from training.data.batches import training_batches
+from training.data.sources import Source
+from training.data.unreadable import Unreadable
 from training.recipe import load_recipe
-from training.sources import Source
-from training.unreadable import Unreadable
 
 HEIGHT, WIDTH = 375, 500
 BATCH = 64
@@ -120,9 +120,7 @@ def make_pipelines(source):
 
     def trained(recipe):
         unreadable = Unreadable(0)
-        return data.training_batches(
-            source, recipe, 0, 0, unreadable, guarded=False, batch_size=BATCH
-        )
+        return training_batches(source, recipe, 0, 0, unreadable, guarded=False, batch_size=BATCH)
 
     def augmented(layer):
         return batched(lambda place, example: layer(crop(place, example)))

@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks.timing import cpu, in_words, interleave, origin, speed
 from common.cli import new_file
 from common.files import write_json
-from export.reload import THREADS, open_lite
+from export.verification.reload import THREADS, open_lite
 
 
 def main(argv=None):

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from common.cli import positive_int
-from export.server_files import ENVIRONMENT
+from export.serving.server_files import ENVIRONMENT
 
 WARM = 5  # traced runs before the one that counts: oneDNN compiles its kernels in the first ones
 

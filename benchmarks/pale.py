@@ -7,10 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.artifacts import SIZE
-from export.lite import convert
+from export.litert.conversion import convert
 from export.network import inference_network
 from export.saved_model import write_model
-from export.signatures import concrete, make_signatures
+from export.serving.signatures import concrete, make_signatures
 from pale_tf import PaleT
 
 

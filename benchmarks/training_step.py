@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from training.loop.run import make_trainer
 from training.recipe import load_recipe
-from training.run import make_trainer
 
 VARIANTS = {"nano": "pale_n", "tiny": "pale_t", "small": "pale_s", "base": "pale_b"}
 SIZE = 224

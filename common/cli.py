@@ -8,7 +8,7 @@ import os
 import pathlib
 import sys
 
-from common.names import LABELS, MODEL
+from common.run_files import LABELS, MODEL
 
 
 class Parser(argparse.ArgumentParser):

@@ -20,7 +20,7 @@ def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
     quiet_tensorflow()
-    from export.serving import GrpcClient, RefusedError, RestClient
+    from export.serving.clients import GrpcClient, RefusedError, RestClient
 
     host = flags.host if ":" in flags.host else f"{flags.host}:{PORTS[flags.protocol]}"
     make = {"grpc": GrpcClient, "rest": RestClient}[flags.protocol]
@@ -95,7 +95,7 @@ def classify(client, paths, batch):
     import rich.console
     import rich.progress
 
-    from export.serving import RefusedError
+    from export.serving.clients import RefusedError
 
     refused = 0
     console = rich.console.Console(stderr=True)
@@ -129,7 +129,7 @@ def ask(client, paths):
 
     One image that cannot be decoded makes the server refuse all; then each is sent by itself.
     """
-    from export.serving import RefusedError
+    from export.serving.clients import RefusedError
 
     images = [path.read_bytes() for path in paths]
     try:

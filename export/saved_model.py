@@ -20,7 +20,7 @@ from common.cli import (
     working_on,
 )
 from common.errors import ProgramError, WriteError
-from export.image_files import add_images_flag
+from export.image_paths import add_images_flag
 
 XLA = ("attention", "model", "off")
 
@@ -82,10 +82,10 @@ def export(flags):
         ProgramError: If that is not possible, or the version misses a bound. There is no new
             version then.
     """
-    from common.networks import load_trained
-    from export import card, server_files, versions, warmup
+    from common.trained import load_trained
     from export.network import inference_network
-    from export.signatures import describe, make_signatures
+    from export.serving.clients import card, server_files, versions, warmup
+    from export.serving.signatures import describe, make_signatures
     from export.verify import verify
 
     batches = server_files.choose_batches(flags.out.parent, flags.max_batch)

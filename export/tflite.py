@@ -17,7 +17,7 @@ from common.cli import (
     working_on,
 )
 from common.errors import ProgramError, SettingError
-from export.image_files import add_images_flag
+from export.image_paths import add_images_flag
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 CALIBRATION_IMAGES = 64
@@ -69,10 +69,10 @@ def export(flags):
         ProgramError: If that is not possible, or the file misses a bound. Nothing is written then.
     """
     from common.files import replacing, write_json
-    from common.networks import load_trained
-    from export import lite, quantization
-    from export.images import images_for
+    from common.trained import load_trained
+    from export.litert import conversion, quantization
     from export.network import inference_network
+    from export.verification.samples import images_for
     from export.verify import verify
 
     with working_on("loading the network"):
@@ -86,13 +86,13 @@ def export(flags):
             f"there are none in {trained.folder}"
         )
     with working_on("converting"):
-        model = lite.convert(network, flags.batch, float16=flags.precision == "float16")
+        model = conversion.convert(network, flags.batch, float16=flags.precision == "float16")
     if flags.precision == "dynamic":
         model = quantization.quantize_dynamic(model)
     if flags.precision == "int8":
         with working_on(f"calibrating on {len(images)} images, and measuring every layer"):
             model, report = quantization.quantize_static(model, images)
-    model = lite.add_metadata(model, trained, network, flags.precision)
+    model = conversion.add_metadata(model, trained, network, flags.precision)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, flags.out.name)
         path.write_bytes(model)

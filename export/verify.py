@@ -25,8 +25,8 @@ from common.cli import (
     working_on,
 )
 from common.errors import ProgramError
-from export.image_files import add_images_flag
-from export.server_files import ENVIRONMENT
+from export.image_paths import add_images_flag
+from export.serving.server_files import ENVIRONMENT
 
 COUNT = 64  # images
 
@@ -43,7 +43,7 @@ def main(argv=None):
     quiet_tensorflow()
     use_cpu()  # for exact numbers, and the artifact runs beside this process
     from common.files import write_json
-    from common.networks import load_trained
+    from common.trained import load_trained
 
     try:
         trained = load_trained(flags.against)
@@ -85,10 +85,10 @@ def verify(artifact, trained, paths=(), count=COUNT):
     """
     import numpy as np
 
-    from export.artifacts import describe
-    from export.comparison import compare, compare_bytes, missed_bounds, reference
-    from export.images import images_for
     from export.network import check_classifier
+    from export.verification.artifacts import describe
+    from export.verification.comparison import compare, compare_bytes, missed_bounds, reference
+    from export.verification.samples import images_for
 
     described = describe(artifact)
     check_classifier(trained.network)
@@ -124,7 +124,7 @@ def reload(artifact, images):
     """
     import numpy as np
 
-    program = pathlib.Path(__file__).with_name("reload.py")
+    program = pathlib.Path(__file__).with_name("verification") / "reload.py"
     with tempfile.TemporaryDirectory() as folder:
         given, results = pathlib.Path(folder) / "images.npy", pathlib.Path(folder) / "out.npz"
         np.save(given, images)

@@ -2,7 +2,7 @@
 
 from pale_tf.backbone import pale_backbone
 from pale_tf.configs import PaleConfig
-from pale_tf.inference import fuse
+from pale_tf.fuse import fuse
 from pale_tf.layers.attention import PSAttention
 from pale_tf.models import PaleB, PaleN, PaleS, PaleT, pale_network
 from pale_tf.rematerialization import rematerialize

@@ -9,7 +9,7 @@ or scalar integer tensors.
 import numpy as np
 from keras import ops
 
-from pale_tf.partition import ceil_div, crop, equal, pad_to_windows
+from pale_tf.sizes import ceil_div, crop, equal, pad_to_windows
 
 
 def fit_window(window, height, width):

@@ -10,7 +10,7 @@ import pytest
 from pale_tf import fuse, visualize
 from pale_tf.layers.attention import ATTENTIONS, Place, make_attention
 from tests.pale_tf.layers.checks import randomize, run_layer
-from tests.pale_tf.test_inference import assert_same, disturbed
+from tests.pale_tf.test_fuse import assert_same, disturbed
 
 DOCUMENT = pathlib.Path(__file__).resolve().parents[1] / "docs" / "attentions.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), flags=re.DOTALL)

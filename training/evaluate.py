@@ -9,7 +9,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
 
 from common.cli import Parser, natural_int, new_file, positive_int, quiet_tensorflow, run_folder
 from common.errors import ProgramError, SettingError
-from common.names import EMA_MODEL, LABELS, MODEL
+from common.run_files import EMA_MODEL, LABELS, MODEL
 from training.recipe import read_config
 
 SPLITS = ("train", "validation", "test")
@@ -65,10 +65,10 @@ def evaluate(flags):
     recipe, _ = read_config(flags.run)
     if flags.batch_size is not None:
         recipe = dataclasses.replace(recipe, batch_size=flags.batch_size)
-    from common.networks import load_network
-    from training.evaluation import predict_split, summarise
-    from training.sources import open_source
-    from training.unreadable import Unreadable
+    from common.trained import load_network
+    from training.data.sources import open_source
+    from training.data.unreadable import Unreadable
+    from training.loop.evaluation import predict_split, summarise
 
     dataset = flags.dataset or recipe.dataset
     source = open_source(dataset, flags.data_dir)

@@ -19,8 +19,8 @@ from common.cli import (
     seed,
 )
 from common.errors import ProgramError, SettingError, WriteError
-from common.names import CONFIG
-from training.cluster import read_cluster
+from common.run_files import CONFIG
+from training.distribution.cluster import read_cluster
 from training.recipe import MODELS, Recipe, load_recipe, read_config, read_weights, recipe_names
 
 DEFAULT_RECIPE = "digits"
@@ -34,7 +34,9 @@ def main(argv=None):
     try:
         recipe = choose_recipe(flags)
         check_flags(parser, flags, recipe)
-        from training.run import train  # TensorFlow takes seconds to import; errors do not wait
+        from training.loop.run import (
+            train,  # TensorFlow takes seconds to import; errors do not wait
+        )
 
         train(recipe, flags)
     except ProgramError as error:

@@ -23,8 +23,8 @@ def main(argv=None):
     quiet_tensorflow()  # which takes seconds to import; wrong flags do not wait
     import numpy as np
 
-    from common.images import evaluation_image
-    from common.networks import load_trained
+    from common.preparation import evaluation_image
+    from common.trained import load_trained
 
     try:
         network, labels, crop_fraction, _ = load_trained(flags.run)

@@ -6,7 +6,7 @@ import json
 import pathlib
 
 from common.errors import SettingError
-from common.names import CONFIG
+from common.run_files import CONFIG
 
 # The names of `pale_tf`'s networks, here so that flags are checked before Keras is imported.
 MODELS = ("pale_n", "pale_t", "pale_s", "pale_b")

@@ -1,4 +1,4 @@
-// Images as evaluation prepares them: common/images.py, in the browser.
+// Images as evaluation prepares them: common/preparation.py, in the browser.
 
 // Pixels of an ImageData as rows of RGB in 0..255; transparency is ignored.
 export function toImage({width, height, data}) {

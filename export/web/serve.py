@@ -69,7 +69,7 @@ def make_files(path, folder):
         ProgramError: If that is not possible.
     """
     from export import tflite
-    from export.artifacts import describe, read_about
+    from export.verification.artifacts import describe, read_about
 
     model = path
     if path.suffix != ".tflite":

@@ -5,7 +5,7 @@ from keras import ops
 
 from pale_tf.checks import check_positive_int
 from pale_tf.layers.normalization import LayerNorm
-from pale_tf.partition import ceil_div, pad_to_windows
+from pale_tf.sizes import ceil_div, pad_to_windows
 from pale_tf.tokens import on_tokens
 
 

@@ -5,7 +5,7 @@ from keras import ops
 
 from pale_tf.checks import check_pair
 from pale_tf.interpolation import resize_weights
-from pale_tf.partition import equal
+from pale_tf.sizes import equal
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.lite import convert
+from export.litert.conversion import convert
 from export.network import inference_network
-from export.reload import run_lite
 from export.saved_model import write_model
-from export.signatures import make_signatures
+from export.serving.signatures import make_signatures
+from export.verification.reload import run_lite
 from pale_tf import PaleConfig, pale_network
 from pale_tf.layers.attention import ATTENTIONS
 from tests.pale_tf.layers.checks import randomize

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from export import client
-from export.serving import GrpcClient, RefusedError, RestClient, ServerError
+from export.serving.clients import GrpcClient, RefusedError, RestClient, ServerError
 from tests.export.encoding import encode, picture, png_header
 from tests.export.server import Model, grpc_server, rest_server
 

@@ -18,11 +18,11 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, te
 from tensorflow_serving.apis import prediction_log_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
-from common.images import evaluation_image
-from common.networks import load_trained
+from common.preparation import evaluation_image
+from common.trained import load_trained
 from export import saved_model
 from export.network import inference_network
-from export.signatures import make_signatures
+from export.serving.signatures import make_signatures
 from pale_tf import PaleN
 from tests.export.encoding import encode, hostile_images, picture
 

@@ -9,10 +9,12 @@ import pytest
 import tensorflow as tf
 from ai_edge_litert.tools import flatbuffer_utils
 
-from common.images import evaluation_image
-from common.networks import in_float32
-from export import comparison, layer_errors, quantization, tflite
-from export.reload import lite_outputs, open_lite, run_lite
+from common.preparation import evaluation_image
+from common.trained import in_float32
+from export import tflite
+from export.litert import layer_errors, quantization
+from export.verification import comparison
+from export.verification.reload import lite_outputs, open_lite, run_lite
 
 # What a fixed batch makes needless, what no delegate takes, and what is not built in.
 UNWANTED = ("SHAPE", "GATHER", "PACK", "SELECT", "SELECT_V2", "CUSTOM", "REDUCE_PROD")

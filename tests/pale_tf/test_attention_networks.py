@@ -15,7 +15,7 @@ from pale_tf import PaleConfig, PaleT, fuse, pale_network
 from pale_tf.configs import CSWIN_T, SWIN_T
 from pale_tf.layers.attention import ATTENTIONS, Place, make_attention
 from tests.pale_tf.layers.checks import randomize
-from tests.pale_tf.test_inference import assert_same, disturbed
+from tests.pale_tf.test_fuse import assert_same, disturbed
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -13,9 +13,10 @@ from PIL import Image
 
 import pale_tf  # noqa: F401 - registers the layers
 from common.errors import SettingError
-from common.images import evaluation_image
+from common.preparation import evaluation_image
 from tests.conftest import ROOT
-from training import fit, sources
+from training import fit
+from training.data import sources
 from training.recipe import load_recipe
 
 REPLICAS = [1, pytest.param(2, marks=pytest.mark.slow)]

@@ -10,6 +10,7 @@ from pale_tf.checks import check_positive_int
 from pale_tf.interpolation import hat_weights
 from pale_tf.layers.attention.global_attention import GlobalAttention
 from pale_tf.layers.normalization import LayerNorm
+from pale_tf.sizes import ceil_div
 
 # Of the four stages: 7×7 points for a 224×224 image in each. This project's choice; the paper has
 # deformable attention in the last two stages only.
@@ -123,7 +124,7 @@ class DeformableAttention(GlobalAttention):
         return partition.ungroup_columns(x, *grid, 1, self.groups)
 
     def _grid(self, height, width):
-        return partition.ceil_div(height, self.stride), partition.ceil_div(width, self.stride)
+        return ceil_div(height, self.stride), ceil_div(width, self.stride)
 
     def get_config(self):
         return {

@@ -8,7 +8,7 @@ from pale_tf.checks import check_positive_int
 from pale_tf.layers.attention.base import Attention
 from pale_tf.layers.attention.core import mask_bias
 from pale_tf.layers.attention.relative_position import add_table, position_bias
-from pale_tf.partition import ceil_div
+from pale_tf.sizes import ceil_div
 
 # Windows along a side of a region in the four stages of MSG-Transformer.
 REGION_SIZES = (4, 4, 2, 1)

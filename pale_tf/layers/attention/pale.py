@@ -9,6 +9,7 @@ from pale_tf import partition
 from pale_tf.checks import check_pair
 from pale_tf.layers.attention.base import Attention
 from pale_tf.layers.attention.core import mask_bias
+from pale_tf.sizes import ceil_div
 
 IMPLEMENTATIONS = ("parallel", "vanilla", "sequential_row", "sequential_column")
 
@@ -69,7 +70,7 @@ class PSAttention(Attention):
     def _attend_rows(self, query, key, value, training):
         """Attention inside row groups: three times `[B, H, W, D]` -> `[B, H, W, D]`."""
         _, height, width, _ = ops.shape(query)
-        groups = partition.ceil_div(height, self.pale_rows)
+        groups = ceil_div(height, self.pale_rows)
         outputs = self.softmax_attention(
             *(partition.group_rows(x, groups, self.group_heads) for x in (query, key, value)),
             mask_bias(partition.row_mask(height, width, groups), self.group_heads),
@@ -80,7 +81,7 @@ class PSAttention(Attention):
     def _attend_columns(self, query, key, value, training):
         """Attention inside column groups: three times `[B, H, W, D]` -> `[B, H, W, D]`."""
         _, height, width, _ = ops.shape(query)
-        groups = partition.ceil_div(width, self.pale_columns)
+        groups = ceil_div(width, self.pale_columns)
         outputs = self.softmax_attention(
             *(partition.group_columns(x, groups, self.group_heads) for x in (query, key, value)),
             mask_bias(partition.column_mask(height, width, groups), self.group_heads),

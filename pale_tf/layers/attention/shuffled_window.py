@@ -4,7 +4,7 @@ import keras
 
 from pale_tf import windows
 from pale_tf.layers.attention.window import WindowAttention
-from pale_tf.partition import ceil_div
+from pale_tf.sizes import ceil_div
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")

@@ -5,7 +5,7 @@ import keras
 from pale_tf.checks import check_positive_int
 from pale_tf.layers.attention.global_attention import GlobalAttention
 from pale_tf.layers.normalization import LayerNorm
-from pale_tf.partition import pad_to_windows
+from pale_tf.sizes import pad_to_windows
 
 # Of the four stages of PVT.
 REDUCTIONS = (8, 4, 2, 1)

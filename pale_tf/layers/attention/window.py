@@ -8,7 +8,7 @@ from pale_tf.checks import check_positive_int
 from pale_tf.layers.attention.base import Attention
 from pale_tf.layers.attention.core import mask_bias
 from pale_tf.layers.attention.relative_position import add_table, position_bias
-from pale_tf.partition import ceil_div, crop, equal, pad_to_windows
+from pale_tf.sizes import ceil_div, crop, equal, pad_to_windows
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")

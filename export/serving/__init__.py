@@ -1,0 +1,1 @@
+"""A model for TF Serving, and a client of it."""

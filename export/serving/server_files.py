@@ -1,0 +1,140 @@
+"""What a TF Serving server is started with, in the folder that holds all its models."""
+
+import contextlib
+import fcntl
+import re
+
+from google.protobuf import text_format
+from tensorflow_serving.config import model_server_config_pb2
+
+from common.errors import SettingError, WriteError
+from common.files import replacing
+from export.serving.versions import version_numbers
+
+MODELS_CONFIG = "models.config"
+BATCHING = "batching_parameters.txt"
+MONITORING = "monitoring.config"
+COMPOSE = "docker-compose.yml"
+
+LARGEST_BATCH = 32
+# A request waits this long for others to share its batch.
+BATCH_TIMEOUT_MICROS = 2000
+MAX_ENQUEUED_BATCHES = 100
+
+# Of the server. On CPUs, oneDNN packs the weights for its products once, and not for every request:
+# what is served does not change.
+ENVIRONMENT = {"TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1"}
+
+MONITORING_TEXT = """\
+prometheus_config {
+  enable: true
+  path: "/monitoring/prometheus/metrics"
+}
+"""
+
+ENVIRONMENT_TEXT = "\n".join(f'      {name}: "{value}"' for name, value in ENVIRONMENT.items())
+
+COMPOSE_TEXT = f"""\
+# Starts TF Serving on all models of this folder: docker compose up
+# gRPC: port 8500. REST and metrics: port 8501, /v1/models/NAME, /monitoring/prometheus/metrics
+services:
+  serving:
+    image: ${{TF_SERVING_IMAGE:-tensorflow/serving:latest}}
+    restart: unless-stopped
+    environment:  # on CPUs: weights are packed for products once, and not for every request
+{ENVIRONMENT_TEXT}
+    ports:
+      - "8500:8500"
+      - "8501:8501"
+    volumes:
+      - .:/models:ro
+    command:
+      - --model_config_file=/models/{MODELS_CONFIG}
+      - --model_config_file_poll_wait_seconds=60
+      - --enable_batching=true
+      - --batching_parameters_file=/models/{BATCHING}
+      - --monitoring_config_file=/models/{MONITORING}
+      # On CPUs under load, more requests are served with a core for each:
+      # - --tensorflow_intra_op_parallelism=1
+"""
+
+
+def write_server_files(folder, batches):
+    """Writes `models.config`, with every model of `folder` that has a version, and three more.
+
+    Those stay as they are if they are there, for people edit them.
+
+    Args:
+        folder: The folder that holds a folder for each model.
+        batches: Batch sizes that the server may form.
+
+    Raises:
+        WriteError: If that is not possible.
+    """
+    try:
+        with _locked(folder):  # of several exports at once, the last one must see all models
+            texts = {
+                BATCHING: batching_parameters(batches),
+                MONITORING: MONITORING_TEXT,
+                COMPOSE: COMPOSE_TEXT,
+            }
+            texts = {name: text for name, text in texts.items() if not (folder / name).exists()}
+            for name, text in {**texts, MODELS_CONFIG: models_config(folder)}.items():
+                with replacing(folder / name) as path:
+                    path.write_text(text)
+    except OSError as error:
+        raise WriteError(f"cannot write the server's files in {folder}: {error}") from error
+
+
+def choose_batches(folder, largest):
+    """The batch sizes for the models of a folder.
+
+    Args:
+        folder: The folder that holds a folder for each model.
+        largest: Images in the largest batch, or None for what the folder has, or 32.
+
+    Returns:
+        Powers of 2 up to the largest, and the largest.
+
+    Raises:
+        SettingError: If the folder has another one.
+    """
+    path, own = folder / BATCHING, None
+    if path.exists():
+        own = int(re.search(r"max_batch_size \{ value: (\d+)", path.read_text())[1])
+    if largest is not None and own not in (None, largest):
+        raise SettingError(
+            f"argument --max-batch: {path} has {own}, for all models there. Received: {largest}"
+        )
+    largest = largest or own or LARGEST_BATCH
+    sizes = [2**power for power in range(largest.bit_length())]
+    return sizes if sizes[-1] == largest else [*sizes, largest]
+
+
+def models_config(folder):
+    """Text of a `ModelServerConfig` of all models in `folder`, as the container sees them."""
+    config = model_server_config_pb2.ModelServerConfig()
+    for model in sorted(folder.iterdir()):
+        if model.is_dir() and version_numbers(model):
+            config.model_config_list.config.add(
+                name=model.name, base_path=f"/models/{model.name}", model_platform="tensorflow"
+            )
+    return text_format.MessageToString(config)
+
+
+def batching_parameters(batches):
+    """Text of a `BatchingParameters`: smaller batches are padded to the next of `batches`."""
+    lines = [
+        f"max_batch_size {{ value: {batches[-1]} }}",
+        f"batch_timeout_micros {{ value: {BATCH_TIMEOUT_MICROS} }}",
+        f"max_enqueued_batches {{ value: {MAX_ENQUEUED_BATCHES} }}",
+        *(f"allowed_batch_sizes: {batch}" for batch in batches),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+@contextlib.contextmanager
+def _locked(folder):
+    with open(folder / ".lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,1 @@
+"""Comparison of artifacts with the network that they were made from."""

@@ -1,0 +1,109 @@
+"""What an artifact is, read from its file."""
+
+import json
+import struct
+import zipfile
+
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.tools import flatbuffer_utils
+
+from common.errors import SettingError
+from export.litert import metadata
+
+
+def describe(artifact):
+    """Image size, precision and size of an artifact.
+
+    Args:
+        artifact: Path of a SavedModel's folder or of a LiteRT file.
+
+    Returns:
+        Dict: `size`, height and width of the images in pixels; `precision`, a key of
+        `comparison.BOUNDS`; `bytes`; and `batch`, if it is fixed.
+
+    Raises:
+        SettingError: If the file is not one of this project's.
+    """
+    try:
+        if artifact.is_dir():
+            files = [path for path in artifact.rglob("*") if path.is_file()]
+            described = _describe_saved_model(artifact)
+        else:
+            files = [artifact]
+            described = _describe_lite(artifact)
+    except (OSError, ValueError, LookupError, TypeError, struct.error) as error:
+        raise SettingError(f"{artifact} is not an artifact of this project: {error}") from error
+    return described | {"bytes": sum(file.stat().st_size for file in files)}
+
+
+def _describe_saved_model(folder):
+    """Image size and precision of a SavedModel, by the types of its weights."""
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.framework import types_pb2
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    try:
+        model = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    except DecodeError as error:
+        raise ValueError("saved_model.pb is damaged") from error
+    signatures = model.meta_graphs[0].signature_def
+    if "serving_default" not in signatures:
+        raise ValueError("it has no signature serving_default")
+    nodes = model.meta_graphs[0].object_graph_def.nodes
+    types = {node.variable.dtype for node in nodes if node.WhichOneof("kind") == "variable"}
+    return {
+        "size": signatures["serving_default"].inputs["images"].tensor_shape.dim[1].size,
+        "precision": "bfloat16" if types_pb2.DT_BFLOAT16 in types else "float32",
+    }
+
+
+def _describe_lite(file):
+    """Image size and precision of a LiteRT file, by the types of its tensors."""
+    model = read_lite(file)
+    graph = model.subgraphs[0]
+    types = {tensor.type for tensor in graph.tensors}
+    if "QUANTIZE" in operation_names(model):
+        precision = "int8"
+    elif schema.TensorType.INT8 in types:
+        precision = "dynamic"
+    elif schema.TensorType.FLOAT16 in types:
+        precision = "float16"
+    else:
+        precision = "float32"
+    batch, size, *_ = graph.tensors[graph.inputs[0]].shape
+    return {"size": int(size), "batch": int(batch), "precision": precision}
+
+
+def read_lite(file):
+    """The contents of a LiteRT file, as the `ModelT` of its schema.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    content = file.read_bytes()
+    if content[4:8] != b"TFL3":
+        raise ValueError("it does not begin as a LiteRT file does")
+    return flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+
+
+def read_about(file):
+    """What `metadata.pack` put behind a LiteRT model: `labels`, `crop_fraction` and `dataset`.
+
+    Raises:
+        SettingError: If there is nothing.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            labels = archive.read(metadata.LABELS).decode().splitlines()
+            return {"labels": labels, **json.loads(archive.read(metadata.ABOUT))}
+    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise SettingError(f"{file} is not a file of export/tflite.py") from error
+
+
+def operation_names(model):
+    """Names of all operations of a `ModelT`, in order."""
+    return [
+        flatbuffer_utils.opcode_to_name(model, operation.opcodeIndex)
+        for graph in model.subgraphs
+        for operation in graph.operators
+    ]

@@ -1,0 +1,260 @@
+"""Data sets from folders, from TFDS, and the real ImageNet builder on a tiny ImageNet."""
+
+import io
+import itertools
+import tarfile
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from common.errors import SettingError
+from training.data import sources
+from training.data.batches import (
+    evaluation_batches,
+    steps_per_epoch,
+    training_batches,
+)
+from training.data.unreadable import Unreadable
+from training.errors import UnreadableImagesError
+from training.recipe import load_recipe
+
+RECIPE = load_recipe("folder")
+SYNSETS = ("n01440764", "n01443537", "n01484850")
+
+
+def jpeg(seed, size=(60, 80)):
+    """A JPEG of random noise."""
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), "uint8")
+    return tf.io.encode_jpeg(pixels, quality=90).numpy()
+
+
+def write_images(root, labels, count):
+    for label in labels:
+        (root / label).mkdir(parents=True)
+        for index in range(count):
+            (root / label / f"{index}.jpg").write_bytes(jpeg(index))
+
+
+def listed(source, split, **options):
+    return [
+        (label, name.decode())
+        for _, label, name in source.read(split, **options).as_numpy_iterator()
+    ]
+
+
+def test_a_folder_without_splits_is_split_by_class(tmp_path):
+    write_images(tmp_path / "pets", ["cat", "dog"], 20)
+    source = sources.open_source(f"folder:{tmp_path}/pets")
+    assert source.labels == ["cat", "dog"]
+    assert source.counts == {"train": 32, "validation": 4, "test": 4}
+    examples = {split: listed(source, split) for split in sources.SPLITS}
+    assert [sum(label for label, _ in examples[split]) for split in sources.SPLITS] == [16, 2, 2]
+    names = [name for split in sources.SPLITS for _, name in examples[split]]
+    assert sorted(names) == sorted(map(str, tmp_path.glob("pets/*/*.jpg")))
+    assert all(
+        ("dog" in name) == bool(label) for split in examples for label, name in examples[split]
+    )
+    assert examples == {  # the same, whenever it is asked for
+        split: listed(sources.open_source(f"folder:{tmp_path}/pets"), split)
+        for split in sources.SPLITS
+    }
+
+
+@pytest.mark.parametrize(
+    ("splits", "counts"),
+    [
+        (("train", "val", "test"), (6, 6, 6)),
+        (("train", "validation"), (6, 6, 6)),
+        (("train", "test"), (6, 6, 6)),
+    ],
+)
+def test_a_folder_with_splits(tmp_path, splits, counts):
+    for split in splits:
+        write_images(tmp_path / split, ["cat", "dog"], 3)
+    source = sources.open_source(f"folder:{tmp_path}")
+    assert tuple(source.counts.values()) == counts
+    held_out = {"val": "validation"}.get(splits[1], splits[1])
+    assert all(f"/{splits[1]}/" in name for _, name in listed(source, held_out))
+    if len(splits) == 2:
+        assert listed(source, "validation") == listed(source, "test")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mnist", "`dataset` must be digits, imagenet2012, folder:PATH or tfds:NAME"),
+        ("tfds:", "`dataset` must be digits"),
+        ("folder:/absent", "`dataset`: there is no folder /absent"),
+        ("folder:EMPTY", "`dataset`: no images for train in"),
+        ("tfds:no_such_set", "`dataset`: TFDS knows no data set 'no_such_set'"),
+        (
+            "tfds:ag_news_subset",
+            "`dataset`: 'ag_news_subset' has no `image`",
+        ),
+    ],
+)
+def test_what_is_no_data_set(tmp_path, name, message):
+    with pytest.raises(SettingError) as caught:
+        sources.open_source(name.replace("EMPTY", str(tmp_path)), tmp_path)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_folder_without_images_or_a_hidden_one_is_no_class(tmp_path):
+    write_images(tmp_path, ["cat", "dog", ".ipynb_checkpoints"], 20)
+    (tmp_path / "empty").mkdir()
+    source = sources.open_source(f"folder:{tmp_path}")
+    assert source.labels == ["cat", "dog"]
+    assert source.counts == {"train": 32, "validation": 4, "test": 4}
+
+
+def test_a_file_that_is_gone_is_an_unreadable_image(tmp_path):
+    write_images(tmp_path, ["cat", "dog"], 20)
+    gone = tmp_path / "cat" / "5.jpg"
+    gone.unlink()
+    gone.symlink_to(tmp_path / "nowhere.jpg")
+    source = sources.open_source(f"folder:{tmp_path}")
+    unreadable = Unreadable(5)
+    batches = training_batches(source, RECIPE, 0, 0, unreadable, batch_size=32)
+    next(iter(batches))
+    assert unreadable.names == [str(gone)]
+
+
+def test_a_label_that_is_no_class_is_refused(tmp_path):
+    class Captioned(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            features = {"image": tfds.features.Image(), "label": tfds.features.Text()}
+            return self.dataset_info_from_configs(features=tfds.features.FeaturesDict(features))
+
+        def _split_generators(self, _):
+            raise AssertionError("nothing is to be made")
+
+        def _generate_examples(self):
+            return ()
+
+    with pytest.raises(SettingError, match="has no `image` with a `label` that is a class"):
+        sources.open_source("tfds:captioned", tmp_path)
+
+
+def test_a_data_set_without_training_images_is_refused():
+    with pytest.raises(SettingError, match="there is no split `train`"):
+        sources._choose_splits({"test"})
+
+
+def test_shards_are_disjoint_and_whole(tmp_path, data_dir):
+    write_images(tmp_path, ["cat", "dog"], 10)
+    for name in (f"folder:{tmp_path}", "tfds:digits"):
+        source = sources.open_source(name, data_dir)
+        parts = [listed(source, "train", seed=5, shard=(index, 3)) for index in range(3)]
+        assert all(parts)
+        whole = listed(source, "train")
+        assert sorted(itertools.chain(*parts)) == sorted(whole)
+
+
+def test_imagenet_says_what_to_put_where(tmp_path):
+    with pytest.raises(SettingError) as caught:
+        sources.open_source("imagenet2012", tmp_path)
+    assert str(caught.value) == (
+        "`dataset`: imagenet2012 cannot be downloaded; put ILSVRC2012_img_train.tar and "
+        f"ILSVRC2012_img_val.tar, from image-net.org, into {tmp_path}/downloads/manual"
+    )
+
+
+@pytest.fixture(scope="module")
+def imagenet(tmp_path_factory):
+    """A TFDS folder with archives like ImageNet's, of 12 training and 4 validation images."""
+    folder = tmp_path_factory.mktemp("imagenet")
+    manual = folder / "downloads" / "manual"
+    manual.mkdir(parents=True)
+
+    def pack(path, files):
+        with tarfile.open(path, "w") as archive:
+            for name, content in files.items():
+                entry = tarfile.TarInfo(name)
+                entry.size = len(content)
+                archive.addfile(entry, io.BytesIO(content))
+
+    classes = {}
+    for number, synset in enumerate(SYNSETS):
+        inner = folder / f"{synset}.tar"
+        pack(inner, {f"{synset}_{i}.JPEG": jpeg(10 * number + i, (375, 500)) for i in range(4)})
+        classes[inner.name] = inner.read_bytes()
+    pack(manual / "ILSVRC2012_img_train.tar", classes)
+    validation = {f"ILSVRC2012_val_{i:08d}.JPEG": jpeg(100 + i, (375, 500)) for i in range(1, 5)}
+    pack(manual / "ILSVRC2012_img_val.tar", validation)
+    return folder
+
+
+def test_imagenet_through_its_real_builder_and_the_whole_recipe(imagenet):
+    source = sources.open_source("imagenet2012", imagenet)
+    assert len(source.labels) == 1000
+    assert source.counts == {"train": 12, "validation": 4, "test": 4}
+    builder = tfds.builder("imagenet2012", data_dir=imagenet)
+    expected = sorted(example["label"] for example in tfds.as_numpy(builder.as_dataset("train")))
+    assert expected == sorted([source.labels.index(synset) for synset in SYNSETS] * 4)
+
+    recipe = load_recipe("imagenet_pale_t")
+    unreadable = Unreadable(0)
+    batches = training_batches(source, recipe, 0, 0, unreadable, batch_size=4)
+    seen = []
+    for images, labels in batches.take(3):
+        assert images.shape == (4, 224, 224, 3)
+        assert 0 <= images.numpy().min() < images.numpy().max() <= 255.001
+        np.testing.assert_allclose(labels.numpy().sum(axis=1), 1, atol=1e-5)
+        seen.append(labels.numpy())
+    heavy = np.argwhere(sum(seen).sum(axis=0) > 0.1)[:, 0]
+    assert set(heavy) == set(expected)  # Mixup, CutMix and smoothing spread, but over these three
+    ((images, labels, weights),) = evaluation_batches(
+        source, "validation", recipe, unreadable, batch_size=4
+    )
+    assert images.shape == (4, 224, 224, 3)
+    assert weights.numpy().tolist() == [1, 1, 1, 1]
+    assert not len(unreadable)
+
+
+@pytest.fixture
+def spoilt(tmp_path):
+    """300 JPEGs, of which five are cut off, two are empty and one is text; and the bad ones."""
+    write_images(tmp_path / "images", ["a", "b", "c"], 100)
+    files = sorted(tmp_path.glob("images/*/*.jpg"))
+    bad = [files[index] for index in (3, 50, 77, 123, 180, 200, 251, 290)]
+    for path in bad[:5]:
+        path.write_bytes(path.read_bytes()[:-2000])
+    for path in bad[5:7]:
+        path.write_bytes(b"")
+    bad[7].write_text("This is no image.")
+    return tmp_path / "images", sorted(map(str, bad))
+
+
+def test_unreadable_images_are_named_and_replaced(spoilt, tmp_path):
+    root, bad = spoilt
+    source = sources.open_source(f"folder:{root}")
+    log = tmp_path / "unreadable.txt"
+    unreadable = Unreadable(8, log)
+    count = 0
+    batches = training_batches(source, RECIPE, 0, 0, unreadable)
+    for images, _ in batches.take(steps_per_epoch(source, RECIPE) + 1):
+        count += len(images)
+        assert (images.numpy().max(axis=(1, 2, 3)) > 0).all()  # none is black
+    assert count >= source.counts["train"]
+    for split in ("validation", "test"):
+        weights = [w for *_, w in evaluation_batches(source, split, RECIPE, unreadable)]
+        names = {name for _, name in listed(source, split)}
+        assert np.concatenate(weights).sum() == len(names - set(bad))
+    assert unreadable.names == bad
+    assert sorted(log.read_text().splitlines()) == bad
+    unreadable.check()
+    assert len(Unreadable(8, log)) == 8  # a resumed run does not count them anew
+
+
+def test_too_many_unreadable_images_end_the_run(spoilt, tmp_path):
+    root, _ = spoilt
+    source = sources.open_source(f"folder:{root}")
+    unreadable = Unreadable(2, tmp_path / "log.txt")
+    for _ in evaluation_batches(source, "train", RECIPE, unreadable):
+        pass
+    with pytest.raises(UnreadableImagesError, match=r"more than the limit of 2 \(--max-unreadable"):
+        unreadable.check()

@@ -1,0 +1,194 @@
+"""Two workers on this machine, each a process of its own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common.errors import SettingError
+from tests.conftest import ROOT
+from tests.training.loop.test_stopping import last_state
+from training.distribution.cluster import read_cluster
+from training.distribution.multi_worker import adapt_keras
+from training.loop.checkpoints import list_checkpoints
+
+# fit.py, which then writes what this worker's weights are.
+PROGRAM = """
+import sys
+import numpy as np
+import training.loop.run
+from training import fit
+make = training.loop.run.make_trainer
+def remember(*arguments):
+    global trainer
+    trainer, report = make(*arguments)
+    return trainer, report
+training.loop.run.make_trainer = remember
+fit.main(sys.argv[2:])
+variables = [*trainer.network.trainable_variables, *trainer.averages]
+np.savez(sys.argv[1], *[variable.numpy() for variable in variables])
+"""
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("localhost", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+def start_workers(folder, *arguments):
+    """Starts two workers, whose weights go to `folder` in the end."""
+    addresses = [f"localhost:{port}" for port in free_ports(2)]
+    workers = []
+    for index in range(2):
+        task = {"type": "worker", "index": index}
+        config = {"cluster": {"worker": addresses}, "task": task}
+        command = [sys.executable, "-c", PROGRAM, folder / f"{index}.npz"]
+        workers.append(
+            subprocess.Popen(
+                [*map(str, command), "--strategy", "multi_worker", *map(str, arguments)],
+                env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CONFIG": json.dumps(config)},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                cwd=ROOT,
+            )
+        )
+    return workers
+
+
+def finish(workers):
+    """Waits for workers; returns what the chief and the other one printed."""
+    outputs = [worker.communicate() for worker in workers]
+    for worker, (_, errors) in zip(workers, outputs, strict=True):
+        assert worker.returncode == 0, errors
+    return [output for output, _ in outputs]
+
+
+@pytest.mark.slow
+def test_two_workers_end_with_the_same_weights_also_after_one_was_killed(
+    make_run, data_dir, tmp_path
+):
+    out = tmp_path / "run"
+    flags = ("--epochs", 2, "--seed", 3, "--data-dir", data_dir, "--out", out)
+    flags = (*flags, "--checkpoint-every", 5)
+    chief, other = start_workers(tmp_path, *flags)
+    while not list_checkpoints(out / "checkpoints"):
+        assert chief.poll() is None, chief.communicate()
+        time.sleep(0.05)
+    other.send_signal(signal.SIGKILL)
+    killed = time.monotonic()
+    _, errors = chief.communicate(timeout=120)
+    assert time.monotonic() - killed < 120
+    assert chief.returncode == 5
+    assert errors.splitlines()[-1].startswith("-c: error: another worker is gone; start all")
+    other.communicate()
+
+    outputs = finish(start_workers(tmp_path, *flags, "--resume"))
+    assert "going on after" in outputs[0]
+    assert not outputs[1]  # only the chief speaks, and writes
+    with np.load(tmp_path / "0.npz") as one, np.load(tmp_path / "1.npz") as two:
+        assert len(one.files) > 300
+        for name in one.files:
+            np.testing.assert_array_equal(one[name], two[name])
+    state = last_state(out)
+    assert (state["epoch"], state["step"]) == (2, 0)
+    accuracies = [
+        json.loads((folder / "metrics.json").read_text())["test_accuracy"]
+        for folder in (out, make_run(1)[0])
+    ]
+    assert abs(accuracies[0] - accuracies[1]) < 0.05  # 18 of 360 images
+    assert json.loads((out / "config.json").read_text())["replicas"] == 2
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        ({"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}, (1, 2)),
+        (
+            {
+                "cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"], "ps": ["d:1"]},
+                "task": {"type": "worker", "index": 1},
+            },
+            (2, 3),
+        ),
+        (
+            {
+                "cluster": {"chief": ["a:1"], "worker": ["b:1"]},
+                "task": {"type": "chief", "index": "0"},
+            },
+            (0, 2),
+        ),
+    ],
+)
+def test_reads_the_cluster(monkeypatch, config, expected):
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert read_cluster() == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "not JSON",
+        "[]",
+        '{"cluster": {}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
+    ],
+)
+def test_refuses_what_is_no_cluster(monkeypatch, text):
+    if text is None:
+        monkeypatch.delenv("TF_CONFIG", raising=False)
+    else:
+        monkeypatch.setenv("TF_CONFIG", text)
+    with pytest.raises(SettingError, match="needs the environment variable TF_CONFIG"):
+        read_cluster()
+
+
+def test_keras_still_has_what_the_adapter_leans_on():
+    """If this fails, a release of Keras changed `fit`: look at keras#20585 and at the adapter."""
+    from keras.src.backend.tensorflow import trainer
+
+    adapt_keras()
+    called = []
+    replaced, trainer.reduce_per_replica = (
+        trainer.reduce_per_replica,
+        lambda values, *_, **__: (
+            called.append(values) or replaced(values, tf.distribute.get_strategy(), "auto")
+        ),
+    )
+    built = []
+    try:
+
+        class Model(keras.Model):
+            def call(self, inputs):
+                return inputs
+
+            def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+                built.append(iterator)
+
+            def train_step(self, data):
+                return {"loss": tf.reduce_sum(data)}
+
+        model = Model()
+        model.compile()
+        model.fit(tf.data.Dataset.from_tensors(tf.ones((2, 3))), verbose=0)
+    finally:
+        trainer.reduce_per_replica = replaced
+    assert called  # the step's outputs go through the replaced function
+    assert built  # and the building that fails goes through the overridden method
+    assert keras.optimizers.AdamW._all_reduce_sum_gradients  # see training/loop/optimizer.py

@@ -1,0 +1,216 @@
+"""Runs that are killed, terminated, or out of disk, and go on as if nothing had been."""
+
+import json
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.conftest import ROOT
+from training.loop.checkpoints import list_checkpoints
+
+FIT = [sys.executable, str(ROOT / "training" / "fit.py")]
+ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
+
+
+def start(*arguments, **options):
+    """Starts fit.py."""
+    command = [*FIT, *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=ENVIRONMENT, **pipes, **options)
+
+
+def finish(*arguments, **options):
+    """Runs fit.py to its end."""
+    process = start(*arguments, **options)
+    output, errors = process.communicate()
+    assert process.returncode == 0, errors
+    return output
+
+
+def wait_for(condition, process, limit=300):
+    """Waits until `condition()` holds, as long as the process lives."""
+    end = time.monotonic() + limit
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def checkpoints(out):
+    return list_checkpoints(out / "checkpoints")
+
+
+def last_state(out):
+    """What a run's last checkpoint holds, but for the time that it took."""
+    with np.load(checkpoints(out)[-1]) as file:
+        return {name: file[name] for name in file.files if name != "seconds"}
+
+
+def assert_same_run(one, other):
+    """Asserts that two runs ended with the same bits, and saw the same epochs."""
+    expected, actual = last_state(one), last_state(other)
+    assert expected.keys() == actual.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(actual[name], value, err_msg=name)
+    histories = [
+        np.genfromtxt(out / "history.csv", delimiter=",", names=True) for out in (one, other)
+    ]
+    for name in histories[0].dtype.names:
+        if name not in ("seconds", "images_per_second"):
+            np.testing.assert_array_equal(histories[0][name], histories[1][name])
+
+
+@pytest.fixture(scope="module")
+def flags(data_dir):
+    return ("--epochs", 2, "--seed", 3, "--data-dir", data_dir, "--checkpoint-every", 5)
+
+
+@pytest.fixture(scope="module")
+def reference(make_run):
+    """The same run under `mirrored`, which nothing interrupted."""
+    return make_run(1)[0]
+
+
+def test_several_steps_per_execution_end_at_the_same_weights(reference, flags, tmp_path):
+    """Of 19 steps an epoch, the last execution of 4 holds 3. Another graph rounds otherwise."""
+    arguments = ("--strategy", "mirrored", "--steps-per-execution", 4)
+    finish(*flags, *arguments, "--out", tmp_path / "together")
+    expected, actual = last_state(reference), last_state(tmp_path / "together")
+    assert expected.keys() == actual.keys()
+    assert (actual["epoch"], actual["step"]) == (expected["epoch"], expected["step"])
+    for name, value in expected.items():
+        if value.dtype.kind == "f":
+            np.testing.assert_allclose(actual[name], value, atol=1e-5, err_msg=name)
+
+
+def test_sigterm_saves_and_resume_goes_on_bit_for_bit(reference, flags, tmp_path):
+    out = tmp_path / "run"
+    arguments = (*flags, "--strategy", "mirrored", "--out", out, "--resume")  # a new one
+    process = start(*arguments)
+    wait_for(lambda: checkpoints(out), process)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate()
+    assert process.returncode == 143
+    assert errors.splitlines()[-1].startswith("fit.py: error: SIGTERM: a checkpoint was saved")
+    last = checkpoints(out)[-1]
+    with np.load(last) as file:
+        assert (file["epoch"], file["step"]) == (0, int(last.stem.removeprefix("step-")))
+
+    printed = finish("--out", out, "--resume", "--strategy", "mirrored", *flags[4:6])
+    assert f"going on after 0 epochs and {int(last.stem[5:])} steps" in printed
+    assert_same_run(reference, out)
+    (resumed,) = json.loads((out / "config.json").read_text())["resumed"]
+    assert resumed["step"] == {"epoch": 0, "step": int(last.stem[5:])}
+
+
+def test_a_full_disk_is_one_error_and_loses_nothing(flags, tmp_path):
+    """A limit on the size of files stands for the disk: a checkpoint has 38 MB."""
+    out = tmp_path / "run"
+    process = start(*flags, "--out", out)
+    wait_for(lambda: checkpoints(out), process)
+    before = checkpoints(out)
+    limit = 2**20
+    resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
+    _, errors = process.communicate()
+    assert process.returncode == 4
+    assert errors.splitlines()[-1].startswith(
+        f"fit.py: error: cannot write {out}/checkpoints/step-"
+    )
+    assert set(before) <= set(checkpoints(out))
+    for path in checkpoints(out):
+        with np.load(path) as file:
+            assert all(np.isfinite(file[name]).all() for name in file.files)
+    assert {path.suffix for path in (out / "checkpoints").iterdir()} == {".npz"}
+    assert len(list((out / "checkpoints").iterdir())) == len(checkpoints(out))
+
+
+def test_resume_refuses_other_settings_at_once(reference):
+    process = start("--out", reference, "--resume", "--epochs", 3)
+    _, errors = process.communicate()
+    assert process.returncode == 2
+    assert errors == (
+        f"fit.py: error: argument --epochs: the run in {reference} has 2, and goes on with it. "
+        "Received: 3\n"
+    )
+
+
+NAN_AT_STEP = """
+import sys
+import tensorflow as tf
+from training import fit
+from training.loop import run
+make = run.training_batches
+def spoil(*arguments, **options):
+    def change(step, batch):
+        images, labels = batch
+        return tf.where(step == 7, float("nan"), images), labels
+    return make(*arguments, **options).enumerate().map(change)
+run.training_batches = spoil
+fit.main(sys.argv[1:])
+"""
+
+
+def test_nan_stops_the_run_before_it_is_saved(flags, tmp_path):
+    out = tmp_path / "run"
+    command = [sys.executable, "-c", NAN_AT_STEP, *map(str, flags), "--out", str(out)]
+    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 3
+    # Warm-up over half of the 38 steps, to 2e-3: step 8 is made at 7/19 of that.
+    assert done.stderr.splitlines()[-1].startswith(
+        "-c: error: the loss is nan at step 8 (epoch 1), learning rate 0.000737; the last "
+    )
+    (path,) = checkpoints(out)
+    assert path.name == "step-00000005.npz"
+    with np.load(path) as file:
+        assert all(np.isfinite(file[name]).all() for name in file.files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["none", "mirrored"])
+def test_five_kills_at_random_moments(strategy, data_dir, tmp_path):
+    """kill -9 without a strategy, SIGTERM under `mirrored`; the rest of the run is the same."""
+    flags = ("--epochs", 8, "--seed", 1, "--data-dir", data_dir, "--strategy", strategy)
+    flags = (*flags, "--checkpoint-every", 7)
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    finish(*flags, "--out", whole)
+    moments = random.Random(0)
+    for stop in range(5):
+        before = checkpoints(broken)[-1:]
+        process = start(*flags, "--out", broken, "--resume")
+        if stop == 2:  # while it starts; the others while it trains, or saves, or evaluates
+            time.sleep(moments.uniform(1, 15))
+        else:
+            wait_for(lambda before=before: checkpoints(broken)[-1:] != before, process)
+            time.sleep(moments.uniform(0, 2))
+        process.send_signal(signal.SIGKILL if strategy == "none" else signal.SIGTERM)
+        process.communicate()
+        assert process.returncode in ((-9,) if strategy == "none" else (143, -15))
+        print(strategy, stop, [path.stem for path in checkpoints(broken)])
+    finish(*flags, "--out", broken, "--resume")
+    assert_same_run(whole, broken)
+    assert len(list((broken / "checkpoints").iterdir())) == 3  # and nothing half-written
+    again = finish(*flags, "--out", broken, "--resume")
+    assert "going on after 8 epochs" in again  # there is nothing to train: it is evaluated again
+
+
+@pytest.mark.slow
+def test_a_jpeg_that_looks_whole_does_not_end_the_run(tmp_path):
+    """It begins and ends well, is decoded without guard, and fails: the epoch goes on guarded."""
+    for label in ("a", "b"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for index in range(40):
+            pixels = np.random.default_rng(index).integers(0, 256, (40, 40, 3), "uint8")
+            Image.fromarray(pixels).save(tmp_path / "images" / label / f"{index}.jpg")
+    bad = tmp_path / "images" / "a" / "7.jpg"
+    bad.write_bytes(b"\xff\xd8\xff\xd9")
+    dataset = ("--recipe", "folder", "--dataset", f"folder:{tmp_path / 'images'}")
+    finish(*dataset, "--epochs", 2, "--image-size", 32, "--out", tmp_path / "run")
+    assert (tmp_path / "run" / "unreadable.txt").read_text() == f"{bad}\n"
