@@ -1,31 +1,34 @@
 """Trained networks: what a run leaves, read back."""
 
-import json
 import pathlib
 import typing
 import zipfile
 
 import keras
 
-import pale_tf  # noqa: F401  which registers its layers with Keras
+import pale_tf  # noqa: F401 - registers its layers with Keras
 from common.errors import SettingError
-from common.run_files import CONFIG, LABELS, MODEL
+from common.run_files import MODEL, read_config, read_labels
+
+# A network without a run around it is taken for a classifier.
+NO_RUN = {"task": "classify", "settings": {}}
 
 
 class Trained(typing.NamedTuple):
-    """A trained classifier and what it takes to use it.
+    """A trained network and what its run tells about it.
 
     Attributes:
-        network: `keras.Model` of images to probabilities.
-        labels: Names of its classes.
-        crop_fraction: In evaluation, the part of an image's short side that the central crop has.
+        network: The `keras.Model`.
         file: The `.keras` file, a `pathlib.Path`.
+        recipe: Dict of the run's recipe: `task`, `dataset`, `settings` and so on. Without a run,
+            the task is `classify` and there are no settings.
+        labels: Names of the classes; empty if no `labels.txt` lies beside the file.
     """
 
     network: keras.Model
-    labels: list[str]
-    crop_fraction: float
     file: pathlib.Path
+    recipe: dict
+    labels: list[str]
 
     @property
     def folder(self):
@@ -33,29 +36,20 @@ class Trained(typing.NamedTuple):
 
 
 def load_trained(path):
-    """Loads a classifier of this project with its labels.
+    """Loads a network of this project with its recipe and labels.
 
     Args:
-        path: A run's folder (`model.keras` and `labels.txt` are all that it needs), or a `.keras`
-            file; labels are those beside the file or, without any, the numbers of the classes.
+        path: A run's folder, or a `.keras` file; configuration and labels are those beside it.
 
     Returns:
         A `Trained`.
 
     Raises:
-        SettingError: If that is not possible.
+        SettingError: If the network or the configuration cannot be read.
     """
     file = path / MODEL if path.is_dir() else path
-    network = load_network(file)
-    classes = network.output_shape[-1] if isinstance(network.output_shape, tuple) else None
-    labels = [str(index) for index in range(classes or 0)]
-    if (file.parent / LABELS).exists():
-        labels = (file.parent / LABELS).read_text().splitlines()
-    if len(labels) != classes:
-        raise SettingError(
-            f"{file.parent} has {len(labels)} labels for a network of {classes} classes"
-        )
-    return Trained(network, labels, read_crop_fraction(file.parent), file)
+    recipe = read_config(file.parent).get("recipe", NO_RUN)
+    return Trained(load_network(file), file, recipe, read_labels(file.parent))
 
 
 def load_network(path):
@@ -72,7 +66,7 @@ def load_network(path):
 
 
 def in_float32(network, size=None):
-    """A copy of a network that computes in float32, whatever precision it was trained with.
+    """Copies a network into one that computes in float32, whatever precision it was trained with.
 
     Args:
         network: A functional `keras.Model` of one image input.
@@ -88,23 +82,3 @@ def in_float32(network, size=None):
     exact = keras.models.clone_model(network, image, clone_function=copy)
     exact.set_weights(network.get_weights())
     return exact
-
-
-def read_crop_fraction(folder):
-    """The part of an image's short side that evaluation keeps; 1 where there is no run."""
-    return _read_recipe(folder).get("crop_fraction", 1.0)
-
-
-def read_dataset(folder):
-    """The data set of a run, as in fit.py; None where there is no run."""
-    return _read_recipe(folder).get("dataset")
-
-
-def _read_recipe(folder):
-    path = folder / CONFIG
-    if not path.exists():
-        return {}
-    try:
-        return dict(json.loads(path.read_text())["recipe"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SettingError(f"{path} is not the configuration of a run: {error}") from error

@@ -9,8 +9,9 @@ import time
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import Parser, positive_float, positive_int, quiet_tensorflow
+from common.cli import Parser, positive_float, positive_int
 from common.errors import ProgramError
+from common.runtime import quiet_tensorflow
 
 PORTS = {"grpc": 8500, "rest": 8501}
 POLL = 0.5  # seconds between two questions whether the model is ready

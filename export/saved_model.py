@@ -10,16 +10,9 @@ import sys
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import (
-    Parser,
-    existing_weights,
-    make_folder,
-    positive_int,
-    quiet_tensorflow,
-    use_cpu,
-    working_on,
-)
+from common.cli import Parser, existing_weights, make_folder, positive_int, working_on
 from common.errors import ProgramError, WriteError
+from common.runtime import quiet_tensorflow, use_cpu
 from export.image_paths import add_images_flag
 
 XLA = ("attention", "model", "off")

@@ -7,16 +7,9 @@ import tempfile
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import (
-    Parser,
-    existing_weights,
-    make_folder,
-    positive_int,
-    quiet_tensorflow,
-    use_cpu,
-    working_on,
-)
+from common.cli import Parser, existing_weights, make_folder, positive_int, working_on
 from common.errors import ProgramError, SettingError
+from common.runtime import quiet_tensorflow, use_cpu
 from export.image_paths import add_images_flag
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")

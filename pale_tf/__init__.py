@@ -7,6 +7,8 @@ from pale_tf.layers.attention import PSAttention
 from pale_tf.models import PaleB, PaleN, PaleS, PaleT, pale_network
 from pale_tf.rematerialization import rematerialize
 
+__version__ = "0.2.0"
+
 __all__ = [
     "PSAttention",
     "PaleB",

@@ -7,9 +7,10 @@ import sys
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import Parser, natural_int, new_file, positive_int, quiet_tensorflow, run_folder
+from common.cli import Parser, natural_int, new_file, positive_int, run_folder
 from common.errors import ProgramError, SettingError
 from common.run_files import EMA_MODEL, LABELS, MODEL
+from common.runtime import quiet_tensorflow
 from training.recipe import read_config
 
 SPLITS = ("train", "validation", "test")

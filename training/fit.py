@@ -9,17 +9,10 @@ import time
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import (
-    Parser,
-    existing_weights,
-    make_folder,
-    natural_int,
-    positive_int,
-    quiet_tensorflow,
-    seed,
-)
+from common.cli import Parser, existing_weights, make_folder, natural_int, positive_int, seed
 from common.errors import ProgramError, SettingError, WriteError
 from common.run_files import CONFIG
+from common.runtime import quiet_tensorflow
 from training.distribution.cluster import read_cluster
 from training.recipe import MODELS, Recipe, load_recipe, read_config, read_weights, recipe_names
 

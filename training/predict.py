@@ -7,8 +7,9 @@ import sys
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import Parser, quiet_tensorflow, run_folder
+from common.cli import Parser, run_folder
 from common.errors import SettingError
+from common.runtime import quiet_tensorflow
 
 TOP = 5
 BATCH = 32

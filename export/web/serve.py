@@ -15,8 +15,9 @@ import webbrowser
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[2])
 
-from common.cli import Parser, existing_weights, port, quiet_tensorflow, use_cpu
+from common.cli import Parser, existing_weights, port
 from common.errors import ProgramError, SettingError
+from common.runtime import quiet_tensorflow, use_cpu
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 LIBRARY = FOLDER / "node_modules" / "@litertjs" / "core"
