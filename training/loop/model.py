@@ -1,7 +1,7 @@
 """The network of a recipe."""
 
 from common.errors import SettingError
-from pale_tf.models import BUILDERS
+from pale_tf.models import pale_network
 from pale_tf.weights import load_weights
 
 
@@ -22,8 +22,11 @@ def make_network(recipe, classes, weights=None):
     options = {}
     if recipe.drop_path_rate is not None:
         options["drop_path_rate"] = recipe.drop_path_rate
-    network = BUILDERS[recipe.model](
-        input_shape=(recipe.image_size, recipe.image_size, 3), classes=classes, **options
+    network = pale_network(
+        recipe.model,
+        input_shape=(recipe.image_size, recipe.image_size, 3),
+        classes=classes,
+        **options,
     )
     if weights is None:
         return network, None
