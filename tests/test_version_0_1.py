@@ -5,6 +5,7 @@ import dataclasses
 import pathlib
 import shutil
 
+import keras
 import numpy as np
 import pytest
 
@@ -67,6 +68,7 @@ def test_evaluation_gives_the_same_scores(data_dir):
 
 def test_a_run_goes_on_from_its_checkpoint(data_dir, tmp_path, monkeypatch, capsys):
     """Its second epoch is that of version 0.1, but for the rounding of another machine."""
+    keras.backend.clear_session()  # names of variables are counted, from 0 in a new process
     monkeypatch.setitem(NETWORKS, "pale_n", CONFIG)
     out = tmp_path / "run"
     shutil.copytree(RUN, out)
