@@ -126,6 +126,9 @@ class MessengerAttention(Attention):
         bias = bias if mask is None else bias + mask
         return ops.concatenate([bias, column], axis=2)  # [N·heads, L, L + 1]
 
+    def no_weight_decay(self):
+        return [self.position_table] if self.relative_position_bias else []
+
     def get_config(self):
         return {
             **super().get_config(),

@@ -102,6 +102,9 @@ class WindowAttention(Attention):
             return self.window_size // 2 if size > self.window_size else 0
         return ops.where(size > self.window_size, self.window_size // 2, 0)
 
+    def no_weight_decay(self):
+        return [self.position_table] if self.relative_position_bias else []
+
     def get_config(self):
         return {
             **super().get_config(),
