@@ -29,11 +29,11 @@ class PaleConfig:
             the four stages.
         attention_options: Further arguments of the attention layers, or a dict of them for each of
             the four stages; they go before what the attention's paper sets for the stage.
-        projection: What makes queries, keys and values: `"separable"` convolutions or `"linear"`
-            layers.
+        projection: How queries, keys and values are made: by `"separable"` convolutions or by
+            `"linear"` layers.
         position: Position encoding: `"conditional"`, in every block; `"absolute"`, once, before the
             first block; or `"none"`.
-        merging: What opens the stages: `"overlapping"` convolutions, or Swin's `"patch"`es.
+        merging: Layers that open the stages: `"overlapping"` convolutions, or Swin's `"patch"`es.
         block: Name of a kind of block in `pale_tf.layers.blocks.BLOCKS`.
 
     Raises:

@@ -28,7 +28,7 @@ class Fold(typing.NamedTuple):
         norm: Name of the norm.
         scale: Factor of each channel, float64 `[C]`.
         shift: Summand of each channel after the scale, float64 `[C]`, or None.
-        config: What changes in the configuration of the norm.
+        config: Changes in the configuration of the norm.
     """
 
     norm: str

@@ -92,7 +92,7 @@ Args:
     input_tensor: Optional Keras tensor of images, `[B, H, W, 3]`, to build the model upon.
     input_shape: `(H, W, 3)`. H and W may be any size, and None for sizes known at run time.
         Defaults to `(224, 224, 3)` with the classifier, else to `(None, None, 3)`.
-    pooling: What ends the model without a classifier: None for the last feature map
+    pooling: End of a model without a classifier: None for the last feature map
         `[B, ceil(H/32), ceil(W/32), {channels}]`, `"avg"` or `"max"` for `[B, {channels}]`.
     classes: Number of classes of the classifier.
     classifier_activation: Activation of the classifier; None for logits. Runs in float32.

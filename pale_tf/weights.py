@@ -23,7 +23,7 @@ SUFFIXES = (".weights.h5", ".keras")
 
 
 class WeightsReport(typing.NamedTuple):
-    """What `load_weights` did.
+    """Result of `load_weights`.
 
     Attributes:
         path: Path of the file.

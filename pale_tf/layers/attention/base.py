@@ -1,4 +1,4 @@
-"""What the attentions have in common: projections, heads, the protocol."""
+"""Base of the attentions: projections, heads, the protocol."""
 
 import functools
 
@@ -127,7 +127,7 @@ class Attention(Foldable, keras.layers.Layer):
         """Lets tokens attend to each other.
 
         Args:
-            query, key, value: What `project` gives.
+            query, key, value: As `project` gives them.
             training: Whether dropout is applied.
 
         Returns:

@@ -117,7 +117,7 @@ class MessengerAttention(Attention):
         return windows.ungroup_windows(x, rows, columns, region, 1)
 
     def _bias(self, mask, window, count):
-        """What is added to the scores: `[N·heads, 1 or L, L + 1]`, the messenger last, or None."""
+        """Summand of the scores: `[N·heads, 1 or L, L + 1]`, the messenger last, or None."""
         if not self.relative_position_bias:
             return mask if mask is None else ops.pad(mask, ((0, 0), (0, 0), (0, 1)))
         bias = position_bias(self.position_table, window, self.window_size, count)
