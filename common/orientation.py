@@ -5,8 +5,8 @@ programs of this project turn images: training, prediction and export here, the 
 browser.
 
 The orientation is that of JPEGs: tag 274 of the first directory of the first APP1 segment that
-begins as EXIF does (EXIF 2.32, sections 4.5.2 and 4.7.2; TIFF 6.0, section 2). XMP and the EXIF
-chunk of PNGs are ignored.
+begins as EXIF does and stands before the image's tables (EXIF 2.32, sections 4.5.2 and 4.7.2;
+TIFF 6.0, section 2). XMP and the EXIF chunk of PNGs are ignored.
 """
 
 import tensorflow as tf
@@ -33,6 +33,32 @@ def exif_orientation(encoded):
         orientation or a malformed one.
     """
     start, end = _find_exif(encoded)
+    return tf.cond(end > 0, lambda: _orientation(encoded, start, end), lambda: tf.constant(1))
+
+
+def turn(image, orientation):
+    """Turns an image as its EXIF orientation says.
+
+    Args:
+        image: `[H, W, C]`, as stored.
+        orientation: int32 scalar in 1..8.
+
+    Returns:
+        `[H, W, C]`, or `[W, H, C]` for 5 to 8, as it is meant to be seen.
+    """
+
+    def turned():
+        upright = tf.cond(orientation >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
+        upside_down = tf.reduce_any(orientation == (3, 4, 7, 8))
+        mirrored = tf.reduce_any(orientation == (2, 3, 6, 7))
+        return tf.reverse(upright, tf.where([upside_down, mirrored])[:, 0])
+
+    result = tf.cond(orientation == 1, lambda: image, turned)
+    return tf.ensure_shape(result, (None, None, image.shape[-1]))
+
+
+def _orientation(encoded, start, end):
+    """The orientation in the TIFF data from `start` to `end` of a string; 1 if there is none."""
     order = _read(encoded, start, 4)
     big = _equal(order, tuple(b"MM\0*"))
     known = big | _equal(order, tuple(b"II*\0"))
@@ -60,29 +86,9 @@ def exif_orientation(encoded):
     return tf.where(known & (value >= 1) & (value <= 8), value, 1)
 
 
-def turn(image, orientation):
-    """Turns an image as its EXIF orientation says.
-
-    Args:
-        image: `[H, W, C]`, as stored.
-        orientation: int32 scalar in 1..8.
-
-    Returns:
-        `[H, W, C]`, or `[W, H, C]` for 5 to 8, as it is meant to be seen.
-    """
-
-    def turned():
-        upright = tf.cond(orientation >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
-        upside_down = tf.reduce_any(orientation == (3, 4, 7, 8))
-        mirrored = tf.reduce_any(orientation == (2, 3, 6, 7))
-        return tf.reverse(upright, tf.where([upside_down, mirrored])[:, 0])
-
-    result = tf.cond(orientation == 1, lambda: image, turned)
-    return tf.ensure_shape(result, (None, None, image.shape[-1]))
-
-
 def _find_exif(encoded):
-    """Where the TIFF part of the first EXIF segment begins and ends, int32; 0, 0 without any."""
+    """Where the TIFF part of the first EXIF segment begins and ends, int32; the end is 0 without
+    any."""
     size = tf.strings.length(encoded)
 
     def go_on(_, place, end):
@@ -92,10 +98,9 @@ def _find_exif(encoded):
         head = _read(encoded, place, 4 + len(_EXIF))  # 0xFF, marker, length of what follows
         marker, length = head[1], head[2] * 256 + head[3]
         after = place + 2 + length
-        # Frames, tables, application data; neither the scan, 0xDA, nor what has no length.
-        has_length = ((marker >= 0xC0) & (marker < 0xD0)) | ((marker > 0xDA) & (marker < 0xFF))
+        before_tables = ((marker >= 0xE0) & (marker <= 0xEF)) | (marker == 0xFE)  # APPn, comments
         padding = marker == 0xFF
-        sound = (head[0] == 0xFF) & (padding | (has_length & (length >= 2))) & (place < size)
+        sound = (head[0] == 0xFF) & (padding | (before_tables & (length >= 2))) & (place < size)
         is_exif = sound & (marker == _APP1) & _equal(head[4:], _EXIF) & (length >= 2 + len(_EXIF))
         further = tf.where(padding, place + 1, after)
         place = tf.where(is_exif, place + len(head), tf.where(sound, further, 0))
@@ -103,7 +108,7 @@ def _find_exif(encoded):
 
     start = tf.where(_equal(_read(encoded, 0, 2), (0xFF, 0xD8)), 2, 0)
     _, place, end = tf.while_loop(go_on, look, (0, start, 0), maximum_iterations=SEGMENTS)
-    return tf.where(end > 0, place, 0), end
+    return place, end
 
 
 def _read(encoded, start, count):

@@ -1,4 +1,4 @@
-"""What is set before TensorFlow is imported."""
+"""Settings of TensorFlow to be made before it is imported."""
 
 import logging
 import os
