@@ -1,7 +1,6 @@
 """verify.py: right artifacts pass, wrong ones do not."""
 
 import json
-import re
 
 import pytest
 

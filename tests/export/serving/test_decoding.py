@@ -1,6 +1,5 @@
 """Decoding: whatever is sent is answered as evaluation would, or refused."""
 
-import io
 import resource
 
 import numpy as np
@@ -53,9 +52,10 @@ def test_photographs_are_turned_as_pillow_turns_them():
         exif[0x0112] = value
         files.append(encode(picture(value, 40, 60), "JPEG", quality=95, exif=exif))
     expected = []
-    for file in files:
-        with Image.open(io.BytesIO(file)) as image:
-            expected.append(evaluation_image(np.asarray(ImageOps.exif_transpose(image)), 32))
+    for value, file in enumerate(files, 1):
+        image = Image.fromarray(tf.io.decode_jpeg(file).numpy())  # as stored
+        image.getexif()[0x0112] = value
+        expected.append(evaluation_image(np.asarray(ImageOps.exif_transpose(image)), 32))
     images = decode_images(tf.constant(files), 32, 1.0)
     np.testing.assert_allclose(images, np.stack(expected), atol=1e-3)
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from common.preparation import evaluation_image
 from common.trained import load_trained
 from export.network import inference_network
-from export.serving.signatures import describe, make_signatures
+from export.serving.signatures import concrete, describe, make_signatures
 from export.tasks.classify import TASK
 from tests.export.encoding import encode, picture
 
@@ -90,7 +90,8 @@ def test_the_whole_network_or_nothing_is_compiled_on_demand(run, images):
         np.testing.assert_allclose(value, expected[key], atol=1e-4)
 
 
-def test_says_in_words_what_signatures_take_and_give(loaded):
-    texts = describe({"serve_bytes": loaded["serve_bytes"]})
-    expected = "image_bytes string [N] → classes string [N, 5], scores float32 [N, 5]"
-    assert texts == {"serve_bytes": expected}
+def test_says_in_words_what_signatures_take_and_give():
+    spec = tf.TensorSpec((None, 2, 3), tf.float32, name="images")
+    function = concrete(lambda images: {"sums": tf.reduce_sum(images, axis=1)}, spec)
+    texts = describe({"serving_default": function})
+    assert texts == {"serving_default": "images float32 [N, 2, 3] → sums float32 [N, 3]"}
