@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pale_tf import pale_network
-from pale_tf.configs import CSWIN_T, SWIN_T, VARIANTS
+from pale_tf.configs import ALIASES, resolve_config
 
-NETWORKS = {**VARIANTS, SWIN_T.name: SWIN_T, CSWIN_T.name: CSWIN_T}
+NETWORKS = {name: resolve_config(name) for name in (*ALIASES, "swin_t", "cswin_t")}
 
 # Millions of parameters and GMACs at 224x224, as the papers round them: Wu et al. 2022; Liu et al.
 # 2021; Dong et al. 2022.

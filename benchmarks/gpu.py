@@ -94,12 +94,11 @@ def keras_step(variant, mode, batch):
     import numpy as np
 
     from pale_tf import fuse, pale_network
-    from pale_tf.configs import VARIANTS
 
     if mode == "training":
         keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(0)
-    model = pale_network(VARIANTS[variant], input_shape=(SIZE, SIZE, 3))
+    model = pale_network(variant, input_shape=(SIZE, SIZE, 3))
     images = jax.device_put(np.random.default_rng(0).uniform(0, 255, (batch, SIZE, SIZE, 3)))
     images = images.astype("float32")
     device = jax.local_devices()[0]
