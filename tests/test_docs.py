@@ -59,7 +59,7 @@ def paths_of_layout(text):
     (layout,) = re.findall(r"```\n(pale_tf/.*?)```", text, flags=re.DOTALL)
     paths, folder = [], ""
     for line in layout.splitlines():
-        indent, names = re.match(r"( *)(\S+(?:, \S+)*)", line).groups()
+        indent, names = re.match(r"( *)([^\s,]+(?:, [^\s,]+)*)", line).groups()
         if len(indent) > 2:
             continue
         folder = names if not indent else folder
