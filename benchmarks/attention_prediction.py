@@ -1,4 +1,4 @@
-"""What the regions of an attention alone let one block know of the long-range task."""
+"""Accuracy on the long-range task that the regions of an attention alone allow one block."""
 
 import collections
 

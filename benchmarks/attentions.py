@@ -1,37 +1,32 @@
 """Every attention in the same network: what it costs and what it learns.
 
-python benchmarks/attentions.py            # three quarters of an hour on two cores
-python benchmarks/attentions.py --quick    # minutes: fewer attentions, sizes, steps and seeds
-python benchmarks/attentions.py --only cost   # the costs alone, on an idle machine
+python -m benchmarks.attentions            # three quarters of an hour on two cores
+python -m benchmarks.attentions --quick    # minutes: fewer attentions, sizes, steps and seeds
+python -m benchmarks.attentions --only cost   # the costs alone, on an idle machine
 
 Raw results go to benchmarks/results/attentions.json, and what they hold already is not measured
 again unless --fresh is given. The tables and the plot of docs/attentions.md are made of them.
 """
 
-import argparse
 import concurrent.futures
 import json
 import multiprocessing
 import pathlib
-import sys
 import tempfile
 
-if not __package__:  # run as a file: import from the repository, not from this folder
-    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
-
 import tensorflow as tf
-from rich.console import Console
 from rich.progress import track
 
 from benchmarks import attention_accuracy
 from benchmarks.attention_accuracy import STEPS, step_count
 from benchmarks.attention_report import SIZES, write_report
+from benchmarks.flags import make_parser
+from benchmarks.paths import DOCS, IMAGES, RESULTS, ROOT
 from benchmarks.timing import origin, run_apart
 from common.files import write_json
 from pale_tf.layers.attention import ATTENTIONS
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results" / "attentions.json"
+RAW = RESULTS / "attentions.json"
 PARTS = ("accuracy", "cost")
 SEEDS = (0, 1, 2)
 QUICK = ("pale", "cross_shaped", "axial", "window", "global")
@@ -47,25 +42,25 @@ def main(argv=None):
                 kept = [row for row in results[part] if row["attention"] not in flags.attentions]
                 results[part] = kept
             measure(results[part], flags, lambda: write_json(flags.json, results))
-    Console(width=140).print(write_report(results, flags.report, flags.plot))
+    write_report(results, flags.report, flags.plot)
 
 
 def parse_flags(argv):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = make_parser("attentions", __doc__)
     parser.add_argument("--quick", action="store_true", help="fewer of everything")
     parser.add_argument("--only", choices=PARTS, help="measure this part alone")
     parser.add_argument("--fresh", action="store_true", help="measure again what is in --json")
     parser.add_argument("--attentions", nargs="+", choices=ATTENTIONS)
-    parser.add_argument("--json", type=pathlib.Path, help=f"(default: {RESULTS})")
+    parser.add_argument("--json", type=pathlib.Path, help=f"(default: {RAW.relative_to(ROOT)})")
     parser.add_argument("--report", type=pathlib.Path, help="(default: docs/attentions.md)")
     parser.add_argument("--plot", type=pathlib.Path, help="(default: docs/images/attentions.png)")
     flags = parser.parse_args(argv)
     flags.attentions = flags.attentions or (QUICK if flags.quick else list(ATTENTIONS))
     folder = pathlib.Path(tempfile.mkdtemp(prefix="attentions-")) if flags.quick else None
-    flags.json = flags.json or (folder / "attentions.json" if folder else RESULTS)
-    if flags.json == RESULTS:  # others leave the committed documents alone
-        flags.report = flags.report or ROOT / "docs" / "attentions.md"
-        flags.plot = flags.plot or ROOT / "docs" / "images" / "attentions.png"
+    flags.json = flags.json or (folder / "attentions.json" if folder else RAW)
+    if flags.json == RAW:  # others leave the committed documents alone
+        flags.report = flags.report or DOCS / "attentions.md"
+        flags.plot = flags.plot or IMAGES / "attentions.png"
     flags.plot = flags.plot or flags.json.with_suffix(".png")
     return flags
 
@@ -122,7 +117,7 @@ def measure_cost(rows, flags, save):
         if (attention, size) not in done
     ]
     for attention, size in track(tasks, "measuring", transient=True):
-        rows.append(run_apart("attention_cost.py", attention, size) | origin())
+        rows.append(run_apart("attention_cost", attention, size) | origin())
         save()
 
 

@@ -9,22 +9,21 @@ import tensorflow as tf
 from training.loop.run import make_trainer
 from training.recipe import load_recipe
 
-VARIANTS = {"nano": "pale_n", "tiny": "pale_t", "small": "pale_s", "base": "pale_b"}
 SIZE = 224
 
 
-def make_step(variant, batch, stages=()):
+def make_step(network, batch, stages=()):
     """Makes a function that trains a network for one step.
 
     Args:
-        variant: Name of the network.
+        network: Name in `pale_tf.configs.NETWORKS`.
         batch: Images.
-        stages: Stages to rematerialise.
+        stages: Stages to rematerialize.
     """
     keras.utils.set_random_seed(0)
     recipe = dataclasses.replace(
         load_recipe("imagenet_pale_t"),
-        model=VARIANTS[variant],
+        model=network,
         batch_size=batch,
         image_size=SIZE,
         precision="float32",
