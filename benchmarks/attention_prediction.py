@@ -6,6 +6,7 @@ import numpy as np
 
 from benchmarks.attention_networks import small_config
 from pale_tf import visualize
+from pale_tf.layers.attention import block_attention
 from training.datasets.long_range.long_range_dataset_builder import CELL, LABELS, SIZE, draw
 
 IMAGES = 3000  # of each class
@@ -27,7 +28,7 @@ def predicted_accuracy(attention):
         return None
     cells, channels = SIZE // CELL, 32
     config = small_config(attention, (1, 1, 1, 1), embed_dim=channels)
-    layer = config.make_attention(stage=0, block=0)
+    layer = block_attention(config, stage=0, block=0)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1, cells, cells, channels)).astype("float32")
     layer.build(x.shape)

@@ -78,7 +78,7 @@ def draw(axes, costs, scores):
     names.sort(key=lambda name: costs[name, size]["macs"], reverse=True)
     colors = ["#d9480f" if name.startswith("pale") else "#1c5d99" for name in names]
     axes[0].barh(names, [costs[name, size]["macs"] / 1e9 for name in names], color=colors)
-    axes[0].set(title=f"GMACs of Pale-T, {size}×{size}")
+    axes[0].set(title=f"Pale-T, {size}×{size}", xlabel="GMACs")
     for axis, (task, title) in zip(axes[1:], TASKS.items(), strict=True):
         for name, color in zip(names, colors, strict=True):
             values = [100 * value for value in scores.get((name, task), [])]
@@ -86,7 +86,7 @@ def draw(axes, costs, scores):
                 spread = statistics.stdev(values) if len(values) > 1 else 0
                 mean = statistics.mean(values)
                 axis.errorbar(mean, name, xerr=spread, fmt="o", color=color, capsize=3)
-        axis.set(title=f"accuracy, %: {title}")
+        axis.set(title=title, xlabel="accuracy, %")
     for axis in axes:
         axis.grid(alpha=0.3, axis="x")
         axis.set_axisbelow(True)

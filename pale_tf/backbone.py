@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from pale_tf.checks import check_positive_int
-from pale_tf.configs import VARIANTS, PaleConfig
+from pale_tf.configs import resolve_config
 from pale_tf.layers.block import KERNEL_INITIALIZER, pale_block
 from pale_tf.layers.merging import OverlappingMerging
 from pale_tf.layers.patches import PatchEmbedding, PatchMerging
@@ -30,9 +30,10 @@ def pale_backbone(
     """Builds the backbone: a model from images to a feature pyramid.
 
     Args:
-        config: `"nano"`, `"tiny"`, `"small"`, `"base"` or a `PaleConfig`.
+        config: `"nano"`, `"tiny"`, `"small"`, `"base"`, a name in `pale_tf.configs.NETWORKS`, or a
+            `PaleConfig`.
         input_shape: `(H, W, 3)`; H and W may be any size, or None for sizes known at run time.
-        include_preprocessing: Whether the model normalises its inputs with ImageNet's mean and
+        include_preprocessing: Whether the model normalizes its inputs with ImageNet's mean and
             deviation. Inputs are then floats in 0..255.
         weights: Path of a `.weights.h5` or `.keras` file of the same variant, or None for random
             weights. The classifier of a whole network is left out.
@@ -101,17 +102,6 @@ def _merging(config, stage):
 def drop_path_schedule(rate, depth):
     """Rates of `depth` blocks, rising linearly from 0 to `rate` (Huang et al. 2016)."""
     return [float(value) for value in np.linspace(0.0, rate, depth)]
-
-
-def resolve_config(config):
-    """Returns the `PaleConfig` that a variant's name stands for, or the configuration itself."""
-    if isinstance(config, PaleConfig):
-        return config
-    if not isinstance(config, str) or config not in VARIANTS:
-        raise ValueError(
-            f"`config` must be a `PaleConfig` or one of {sorted(VARIANTS)}. Received: {config!r}"
-        )
-    return VARIANTS[config]
 
 
 def image_input(input_shape, input_tensor=None):

@@ -2,12 +2,13 @@
 
 import keras
 
+from pale_tf.layers.attention import block_attention
 from pale_tf.layers.drop_path import DropPath
 from pale_tf.layers.mlp import MLP
 from pale_tf.layers.normalization import LayerNorm
 from pale_tf.layers.position import ConditionalPositionEncoding
 
-# What Swin and CSWin start from; the paper does not say.
+# Swin and CSWin start from it; the paper does not say.
 KERNEL_INITIALIZER = keras.initializers.TruncatedNormal(stddev=0.02)
 
 
@@ -30,7 +31,8 @@ def pale_block(x, config, stage, block, drop_path_rate):
     name = f"stage{stage + 1}_block{block + 1}"
     if config.position == "conditional":
         x = ConditionalPositionEncoding(name=f"{name}_position")(x)
-    attention = config.make_attention(
+    attention = block_attention(
+        config,
         stage,
         block,
         kernel_initializer=KERNEL_INITIALIZER.clone(),

@@ -40,8 +40,9 @@ def make_schedule(recipe, steps_per_epoch):
     )
 
 
-def exclude_from_decay(optimizer, variables):
+def exclude_from_decay(optimizer, network):
     """Leaves norms, biases and what encodes positions without weight decay."""
+    variables = network.trainable_variables
     excluded = [
         variable
         for variable in variables
