@@ -18,7 +18,7 @@ import tensorflow as tf
 from rich.progress import track
 
 from benchmarks import attention_accuracy
-from benchmarks.attention_accuracy import STEPS, step_count
+from benchmarks.attention_accuracy import COMPARISONS, make_recipe
 from benchmarks.attention_report import SIZES, write_report
 from benchmarks.flags import make_parser
 from benchmarks.paths import DOCS, IMAGES, RESULTS, ROOT
@@ -68,30 +68,27 @@ def parse_flags(argv):
 def measure_accuracy(rows, flags, save):
     """Trains what is not in the results, in two processes of one thread each."""
     seeds, share = (SEEDS[:1], 0.1) if flags.quick else (SEEDS, 1.0)
-    done = {
-        (row["task"], row["attention"])
-        for row in rows
-        if row["steps"] == step_count(row["task"], share)
-    }
-    tasks = [
-        (task, attention)
-        for task in STEPS
+    done = {(row["task"], row["attention"], row.get("epochs")) for row in rows}
+    runs = [
+        (name, attention)
+        for name in COMPARISONS
         for attention in flags.attentions
-        if (task, attention) not in done
+        if (name, attention, make_recipe(name, attention, share).epochs) not in done
     ]
     spawn = multiprocessing.get_context("spawn")
     with (
         tempfile.TemporaryDirectory() as data,
         concurrent.futures.ProcessPoolExecutor(2, spawn, initializer=take_one_core) as pool,
     ):
-        for task in STEPS:  # the data sets, before two processes want them
-            pool.submit(prepare, task, data).result()
-        futures = [
-            pool.submit(attention_accuracy.train, *task, seeds, data, share) for task in tasks
-        ]
+        for name in COMPARISONS:  # the data sets, before two processes want them
+            pool.submit(attention_accuracy.prepare, name, data).result()
+        futures = {
+            pool.submit(attention_accuracy.train, *run, seeds, data, share): run for run in runs
+        }
         finished = concurrent.futures.as_completed(futures)
         for future in track(finished, "training", total=len(futures), transient=True):
-            rows += [row | origin() for row in future.result()]
+            others = [row for row in rows if (row["task"], row["attention"]) != futures[future]]
+            rows[:] = others + [row | origin() for row in future.result()]
             save()
 
 
@@ -99,11 +96,6 @@ def take_one_core():
     tf.config.set_visible_devices([], "GPU")
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-
-
-def prepare(task, data):
-    """Makes a data set and, unlike `load`, sends nothing back."""
-    attention_accuracy.load(task, data)
 
 
 def measure_cost(rows, flags, save):

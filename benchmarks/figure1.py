@@ -71,8 +71,8 @@ def region(attention, blocks, options):
 def draw_regions(regions, path):
     """Draws maps of tokens, four in a row."""
     rows = -(-len(regions) // 4)
-    figure, axes = plt.subplots(rows, 4, figsize=(10.5, 3.2 * rows), layout="constrained")
-    figure.get_layout_engine().set(hspace=0.06)
+    figure, axes = plt.subplots(rows, 4, figsize=(10.5, 3.35 * rows), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.08)
     colors = ListedColormap(["#f1f3f5", "#8fb8de", "#d9480f"])
     for axis, (name, seen) in zip(axes.flat, regions.items(), strict=True):
         picture = seen.astype(int)

@@ -21,6 +21,7 @@ from pale_tf.configs import NETWORKS
 from pale_tf.layers.attention.core import softmax_attention
 from pale_tf.sizes import ceil_div
 
+PALE_T = NETWORKS["pale_t"]
 SIZE, REPETITIONS = 224, 30
 
 
@@ -63,9 +64,9 @@ def measure(batch, dtype):
 def make_inputs(batch, dtype, stage):
     """Queries, keys and values of column groups as they lie in a map: `[B, H·s, N·heads, D]`."""
     side = SIZE // (4 * 2**stage)
-    groups = ceil_div(side, NETWORKS["pale_t"].pale_size)
-    heads = NETWORKS["pale_t"].num_heads[stage] // 2  # of the columns' half
-    depth = NETWORKS["pale_t"].stage_dims[stage] // NETWORKS["pale_t"].num_heads[stage]
+    groups = ceil_div(side, PALE_T.pale_size)
+    heads = PALE_T.num_heads[stage] // 2  # of the columns' half
+    depth = PALE_T.stage_dims[stage] // PALE_T.num_heads[stage]
     shape = (batch, side * ceil_div(side, groups), groups * heads, depth)
     seeds = keras.random.SeedGenerator(0)
     return [ops.cast(keras.random.normal(shape, seed=seeds), dtype) for _ in range(3)]

@@ -24,6 +24,7 @@ from training.data.batches import training_batches
 from training.data.sources import Source
 from training.data.unreadable import Unreadable
 from training.recipe import load_recipe
+from training.tasks import load_task
 
 HEIGHT, WIDTH = 375, 500
 BATCH = 64
@@ -86,7 +87,8 @@ def make_source(count):
 def make_pipelines(source):
     """Endless data sets of batches, by name; each does what the one before does, and more."""
     recipe = load_recipe("imagenet_pale_t")
-    plain = dataclasses.replace(recipe, rand_augment=0, erasing=0.0, mixup=0.0, cutmix=0.0)
+    task = load_task(recipe.task)
+    plain = {"crop_area": recipe.settings["crop_area"], "flip": True}
     size = (recipe.image_size, recipe.image_size)
     examples = source.read("train").repeat().enumerate()
 
@@ -100,7 +102,7 @@ def make_pipelines(source):
             tf.zeros((1, 0, 4)),
             seed=(place, 0),
             min_object_covered=0.0,
-            area_range=(recipe.crop_area, 1.0),
+            area_range=(plain["crop_area"], 1.0),
             use_image_if_no_bounding_boxes=True,
         )
         window = tf.concat([begin[:2], extent[:2]], axis=0)
@@ -110,9 +112,9 @@ def make_pipelines(source):
     def batched(function):
         return examples.map(function, tf.data.AUTOTUNE).batch(BATCH).prefetch(tf.data.AUTOTUNE)
 
-    def trained(recipe):
-        unreadable = Unreadable(0)
-        return training_batches(source, recipe, 0, 0, unreadable, guarded=False, batch_size=BATCH)
+    def trained(settings):
+        transforms = task.make_transforms(dataclasses.replace(recipe, settings=settings), source)
+        return training_batches(source, transforms, BATCH, 0, 0, Unreadable(0), guarded=False)
 
     def augmented(layer):
         return batched(lambda place, example: layer(crop(place, example)))
@@ -121,8 +123,8 @@ def make_pipelines(source):
         "decode": batched(decode),
         REFERENCE: batched(crop),
         "crop and flip": trained(plain),
-        "crop, flip, RandAugment": trained(dataclasses.replace(plain, rand_augment=9)),
-        "whole recipe": trained(recipe),
+        "crop, flip, RandAugment": trained(plain | {"rand_augment": 9}),
+        "whole recipe": trained(recipe.settings),
         **{f"crop, RandAugment of {name}": augmented(make()) for name, make in LIBRARIES.items()},
     }
 

@@ -14,9 +14,7 @@ def print_table(rows, title=None):
         rows: Lists of texts, the headings first. The first column is aligned to the left.
         title: Text above the table, or None.
     """
-    table = Table(
-        title=title, title_justify="left", box=box.SIMPLE_HEAD, show_edge=False, padding=0
-    )
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     for index, (heading, *cells) in enumerate(zip(*rows, strict=True)):
         table.add_column(
             heading,
@@ -25,7 +23,10 @@ def print_table(rows, title=None):
         )
     for row in rows[1:]:
         table.add_row(*row)
-    Console(markup=False, highlight=False).print(table)
+    console = Console(markup=False, highlight=False)
+    if title:
+        console.print(title)
+    console.print(table, "")
 
 
 def markdown(rows):

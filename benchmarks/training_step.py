@@ -6,10 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from training.data.sources import Source
 from training.loop.run import make_trainer
 from training.recipe import load_recipe
+from training.tasks import load_task
 
-SIZE = 224
+SIZE, CLASSES = 224, 1000
 
 
 def make_step(network, batch, stages=()):
@@ -30,10 +32,12 @@ def make_step(network, batch, stages=()):
         ema_decay=0.0,
         clip_norm=None,
     )
-    trainer, _ = make_trainer(tf.distribute.get_strategy(), recipe, 1000, 100, stages=stages)
+    source = Source(list(map(str, range(CLASSES))), counts={}, read=None)
+    strategy, task = tf.distribute.get_strategy(), load_task(recipe.task)
+    trainer, _ = make_trainer(strategy, recipe, task, source, 100, rematerialized=stages)
     rng = np.random.default_rng(0)
     images = tf.constant(rng.uniform(0, 255, (batch, SIZE, SIZE, 3)), "float32")
-    labels = tf.one_hot(np.arange(batch), 1000)
+    labels = tf.one_hot(np.arange(batch), CLASSES)
     step = tf.function(lambda: trainer.train_step((images, labels)))
     step.get_concrete_function()  # its memory is not that of a step
     return lambda: step()["loss"].numpy()
