@@ -5,6 +5,7 @@ import dataclasses
 from pale_tf.checks import check_pair, check_positive_int, check_rate
 from pale_tf.layers.attention import block_attention
 from pale_tf.layers.attention.base import PROJECTIONS
+from pale_tf.layers.blocks import check_block
 
 POSITIONS = ("conditional", "absolute", "none")
 MERGINGS = ("overlapping", "patch")
@@ -28,11 +29,12 @@ class PaleConfig:
             the four stages.
         attention_options: Further arguments of the attention layers, or a dict of them for each of
             the four stages; they go before what the attention's paper sets for the stage.
-        projection: What makes queries, keys and values: `"separable"` convolutions or `"linear"`
-            layers.
+        projection: How queries, keys and values are made: by `"separable"` convolutions or by
+            `"linear"` layers.
         position: Position encoding: `"conditional"`, in every block; `"absolute"`, once, before the
             first block; or `"none"`.
-        merging: What opens the stages: `"overlapping"` convolutions, or Swin's `"patch"`es.
+        merging: Layers that open the stages: `"overlapping"` convolutions, or Swin's `"patch"`es.
+        block: Name of a kind of block in `pale_tf.layers.blocks.BLOCKS`.
 
     Raises:
         ValueError: If a value is out of range, the stages are not four, or the heads of a stage do
@@ -53,6 +55,7 @@ class PaleConfig:
     projection: str = "separable"
     position: str = "conditional"
     merging: str = "overlapping"
+    block: str = "pale"
 
     def __post_init__(self):
         for field in dataclasses.fields(self):  # a list would leave the configuration unhashable
@@ -130,6 +133,7 @@ def _check_stages(config):
 
 def _check_choices(config):
     """Checks the fields that take one of a few names."""
+    check_block(config.block)
     known = {"projection": PROJECTIONS, "position": POSITIONS, "merging": MERGINGS}
     for field, names in known.items():
         value = getattr(config, field)

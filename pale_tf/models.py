@@ -4,10 +4,11 @@ import dataclasses
 
 import keras
 
-from pale_tf.backbone import image_input, pale_stages
+from pale_tf import names
+from pale_tf.backbone import PaleModel, image_input, pale_stages
 from pale_tf.checks import check_positive_int
 from pale_tf.configs import NETWORKS, resolve_config
-from pale_tf.layers.block import KERNEL_INITIALIZER
+from pale_tf.layers.initializers import KERNEL_INITIALIZER
 from pale_tf.layers.normalization import LayerNorm
 from pale_tf.weights import check_weights_path, load_weights
 
@@ -85,13 +86,13 @@ Args:
     include_top: Whether to end in a classifier.
     include_preprocessing: Whether the model normalizes its inputs with ImageNet's mean and
         deviation. Inputs are then floats in 0..255; otherwise they come normalized.
-    weights: Path of a `.weights.h5` or `.keras` file of the same variant, or None for random
-        weights. If its classifier has another number of classes, everything else is loaded, the
-        classifier stays random, and a warning says so.
+    weights: Path of a `.weights.h5` or `.keras` file of any model with this backbone, or None for
+        random weights. Where the head differs, as with another number of classes, it stays random,
+        and a warning says so.
     input_tensor: Optional Keras tensor of images, `[B, H, W, 3]`, to build the model upon.
     input_shape: `(H, W, 3)`. H and W may be any size, and None for sizes known at run time.
         Defaults to `(224, 224, 3)` with the classifier, else to `(None, None, 3)`.
-    pooling: What ends the model without a classifier: None for the last feature map
+    pooling: End of a model without a classifier: None for the last feature map
         `[B, ceil(H/32), ceil(W/32), {channels}]`, `"avg"` or `"max"` for `[B, {channels}]`.
     classes: Number of classes of the classifier.
     classifier_activation: Activation of the classifier; None for logits. Runs in float32.
@@ -102,8 +103,8 @@ Args:
         is set in a `PaleConfig` and built by `pale_network`.
 
 Returns:
-    A functional `keras.Model`. Its layers are named as the paper speaks of them, such as
-    `stage3_block2_attention`.
+    A `PaleModel`, which is a functional `keras.Model`. Its layers are named as the paper speaks of
+    them, such as `stage3_block2_attention`; `pale_tf.names` has the list.
 
 Raises:
     ValueError: If an argument is out of range, or the weights are not those of this variant.
@@ -170,9 +171,9 @@ def pale_network(
             activation=classifier_activation,
             kernel_initializer=KERNEL_INITIALIZER.clone(),
             dtype="float32",
-            name="predictions",
+            name=names.PREDICTIONS,
         )(x)
-    model = keras.Model(inputs, x, name=name or config.name)
+    model = PaleModel(inputs, x, name=name or config.name)
     if weights is not None:
         load_weights(model, weights)
     return model

@@ -4,9 +4,12 @@ Images stay encoded here, so that shuffling and skipping move a few kilobytes ea
 """
 
 import collections
+import contextlib
 import dataclasses
+import io
 import os
 import pathlib
+import sys
 import tempfile
 import typing
 
@@ -105,8 +108,15 @@ def _open_tfds(name, data_dir):
 
 def _prepare(builder):
     """Builds the files of a TFDS data set, unless they are there."""
+    if builder.data_path.exists():
+        return
+    print(f"making the data set {builder.info.full_name} in {builder.data_dir}", flush=True)
+    # TFDS' bars break the lines of a log, and tell nothing where there is nothing to download.
+    shown = tfds.enable_progress_bar if _downloads(builder) else tfds.disable_progress_bar
+    shown()
     try:
-        builder.download_and_prepare()
+        with contextlib.redirect_stdout(io.StringIO()):
+            builder.download_and_prepare()
     except AssertionError as error:  # TFDS' way to ask for files that it cannot download
         manual = pathlib.Path(builder._data_dir_root, "downloads", "manual")
         files = "the files that TFDS' catalog names for it"
@@ -118,6 +128,11 @@ def _prepare(builder):
     except (OSError, tfds.download.DownloadError) as error:
         reason = " ".join(str(error).split())
         raise SettingError(f"`dataset`: cannot make {builder.name}: {reason}") from error
+
+
+def _downloads(builder):
+    """Whether a terminal shows how TFDS downloads a data set."""
+    return sys.stderr.isatty() and bool(builder.info.download_size)
 
 
 def _choose_splits(available):

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from common.errors import SettingError, WriteError
 from pale_tf import rematerialize
+from pale_tf.decay import no_weight_decay
 from pale_tf.weights import load_weights
 from training.data.batches import evaluation_batches, evaluation_steps, steps_per_epoch
 from training.data.batches import training_batches as batches_of_epoch
@@ -25,7 +26,7 @@ from training.distribution.strategies import (
 )
 from training.errors import OutOfMemoryError, ReadError, WorkerLostError
 from training.loop import checkpoints, monitor, run_folder
-from training.loop.optimizer import exclude_from_decay, make_optimizer, make_schedule
+from training.loop.optimizer import make_optimizer, make_schedule
 from training.loop.stopping import Guard
 from training.loop.trainer import Trainer
 from training.recipe import Recipe
@@ -186,8 +187,7 @@ def make_trainer(
             rematerialize(network, rematerialized)
         metrics = task.make_metrics(source)
         trainer = Trainer(network, task, metrics, recipe.accumulate, recipe.ema_decay)
-        optimizer = make_optimizer(recipe, steps_per_epoch)
-        exclude_from_decay(optimizer, network)
+        optimizer = make_optimizer(recipe, steps_per_epoch, no_weight_decay(network))
         # Not Keras' "auto": XLA on a CPU is slower than the plain graph and takes long to compile.
         trainer.compile(optimizer, jit_compile=jit, steps_per_execution=steps_per_execution)
         trainer.optimizer.build(network.trainable_variables)

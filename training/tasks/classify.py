@@ -141,7 +141,7 @@ class ClassificationReport(Report):
         found = zip(losses, range(first, self.images), images, strict=True)
         self._worst = sorted([*self._worst, *found], key=lambda entry: (-entry[0], entry[1]))
         self._worst = self._worst[:WORST]
-        self._examples += images[: EXAMPLES - len(self._examples)]
+        self._examples.extend(images[: EXAMPLES - len(self._examples)])
         return losses
 
     def losses(self, outputs, targets):

@@ -4,11 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from training.loop.model import make_network
 
 from common.errors import SettingError
 from pale_tf import PaleConfig, pale_backbone
 from pale_tf.configs import ALIASES, NETWORKS
-from training.loop.model import make_network
 from training.loop.optimizer import exclude_from_decay, make_optimizer
 from training.recipe import MODELS, load_recipe, recipe_names
 
