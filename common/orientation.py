@@ -112,10 +112,10 @@ def _find_exif(encoded):
 
 
 def _read(encoded, start, count):
-    """`count` bytes from `start`, int32; zeros beyond the end."""
+    """`count` bytes from `start`, int32; zeros beyond the end. An integer gives a static shape."""
     size = tf.strings.length(encoded)
     start = tf.minimum(tf.cast(start, tf.int32), size)
-    count = tf.cast(count, tf.int32)
+    count = count if isinstance(count, int) else tf.cast(count, tf.int32)
     part = tf.strings.substr(encoded, start, count)
     content = tf.cast(tf.io.decode_raw(part, tf.uint8), tf.int32)
     return tf.reshape(tf.pad(content, [[0, count - tf.size(content)]]), (count,))
