@@ -18,7 +18,7 @@ def test_finds_files_and_what_is_in_folders(tmp_path):
 
 
 def test_a_source_has_an_image(tmp_path):
-    with pytest.raises(argparse.ArgumentTypeError, match="there is no .*absent"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"there is no .*absent"):
         image_source(str(tmp_path / "absent"))
     with pytest.raises(argparse.ArgumentTypeError, match=r"there is no \.png, \.jpg, \.jpeg file"):
         image_source(str(tmp_path))
