@@ -1,5 +1,7 @@
-"""What export makes, loaded again: functions of a number of images. Neither Keras nor this
-project's networks are needed here."""
+"""Exported files, loaded again: functions of a number of images.
+
+Needs neither Keras nor this project's networks.
+"""
 
 import functools
 import os

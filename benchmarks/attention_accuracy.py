@@ -1,118 +1,117 @@
-"""Trains one small network of benchmarks/attentions.py."""
+"""Accuracy of the small networks of benchmarks/attentions.py, trained by the project's own loop."""
 
-import functools
+import contextlib
+import dataclasses
+import os
+import pathlib
+import tempfile
 import time
+import typing
 
 import keras
-import numpy as np
-import tensorflow as tf
 
-from benchmarks.attention_networks import NETWORKS
-from common.preparation import evaluation_image
+from benchmarks.attention_networks import digits_config, first_stage_network, long_range_config
+from common.files import read_json
+from common.run_files import METRICS
 from training.data.sources import open_source
-from training.loop.optimizer import exclude_from_decay
+from training.loop.run import train as train_run
+from training.recipe import Recipe
+from training.settings import RunSettings
+from training.tasks import Task, classify
 
-# One recipe for all: AdamW, linear warm-up over a tenth of the steps, cosine.
-BATCH = 64
-LEARNING_RATE = 2e-3
-WEIGHT_DECAY = 0.05
-STEPS = {"digits": 300, "long_range": 400}
-DATA = {
-    "digits": ("digits", 32),
-    "long_range": ("tfds:long_range", 64),
+
+class Comparison(typing.NamedTuple):
+    """A data set on which the attentions are compared.
+
+    Attributes:
+        dataset: Its name, as `training.data.sources.open_source` takes it.
+        image_size: Height and width, in pixels.
+        epochs: Passes over the training images: near 300 and 400 steps of 64 images.
+        config: Function of an attention's name to the `PaleConfig` of the network.
+        task: The `Task`.
+    """
+
+    dataset: str
+    image_size: int
+    epochs: int
+    config: typing.Callable
+    task: Task
+
+
+COMPARISONS = {
+    "digits": Comparison("digits", 32, 16, digits_config, classify.TASK),
+    "long_range": Comparison(
+        *("tfds:long_range", 64, 4, long_range_config),
+        dataclasses.replace(classify.TASK, make_network=first_stage_network),
+    ),
 }
 
 
-def train(task, attention, seeds, data_dir, share=1.0):
+def train(name, attention, seeds, data_dir, share=1.0):
     """Trains and tests a network once for each seed.
 
     Args:
-        task: A key of `NETWORKS`.
+        name: A key of `COMPARISONS`.
         attention: Name of the attention.
         seeds: Seeds of weights and order.
         data_dir: Folder of TFDS data sets.
-        share: Share of the steps, for a quick look.
+        share: Share of the epochs, for a quick look.
 
     Returns:
-        For each seed, a dict of what ran, its `accuracy` on the test images, its `loss` and the
-        seconds it took; the first one's include tracing.
+        For each seed, a dict of what ran, of `accuracy` and `loss` on the test images, and of the
+        `seconds` it took, with tracing and testing.
     """
-    keras.backend.clear_session()
-    (x, y), test = load(task, data_dir)
-    steps = step_count(task, share)
-    model, rows = compiled(NETWORKS[task](attention), steps), []
+    recipe, task = make_recipe(name, attention, share), COMPARISONS[name].task
+    rows = []
     for seed in seeds:
         start = time.perf_counter()
-        restart(model, NETWORKS[task], attention, seed)
-        chosen = np.random.default_rng(seed).integers(0, len(x), (steps, BATCH))
-        history = model.fit(Batches(x, y, chosen), verbose=0, shuffle=False)
-        loss, accuracy = model.evaluate(*test, batch_size=100, verbose=0)
+        metrics = run_quietly(recipe, task, seed, data_dir)
         rows.append(
             {
-                "task": task,
+                "task": name,
                 "attention": attention,
                 "seed": seed,
-                "steps": steps,
-                "accuracy": float(accuracy),
-                "loss": float(loss),
-                "train_loss": float(history.history["loss"][-1]),
+                "epochs": recipe.epochs,
+                "accuracy": metrics["test_accuracy"],
+                "loss": metrics["test_loss"],
                 "seconds": time.perf_counter() - start,
             }
         )
     return rows
 
 
-def step_count(task, share):
-    """Training steps of a task."""
-    return max(1, round(STEPS[task] * share))
-
-
-class Batches(keras.utils.PyDataset):
-    """Images and labels of chosen indices `[steps, batch]`."""
-
-    def __init__(self, x, y, chosen):
-        super().__init__()
-        self.x, self.y, self.chosen = x, y, chosen
-
-    def __len__(self):
-        return len(self.chosen)
-
-    def __getitem__(self, step):
-        return self.x[self.chosen[step]], self.y[self.chosen[step]]
-
-
-def compiled(model, steps):
-    """The network, ready for `fit`."""
-    schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps - steps // 10, warmup_target=LEARNING_RATE, warmup_steps=steps // 10
+def make_recipe(name, attention, share):
+    """The one recipe of all: AdamW, warm-up over a tenth, cosine, no augmentation."""
+    comparison = COMPARISONS[name]
+    epochs = max(1, round(comparison.epochs * share))
+    return Recipe(
+        task="classify",
+        dataset=comparison.dataset,
+        model=comparison.config(attention),
+        image_size=comparison.image_size,
+        epochs=epochs,
+        batch_size=64,
+        learning_rate=2e-3,
+        base_batch_size=64,
+        warmup_epochs=epochs / 10,
+        weight_decay=0.05,
+        clip_norm=1.0,
     )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=WEIGHT_DECAY, clipnorm=1.0)
-    exclude_from_decay(optimizer, model.trainable_variables)
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(optimizer, loss, metrics=["accuracy"])
-    return model
 
 
-def restart(model, make, attention, seed):
-    """Gives the network the weights of a new one, without tracing its step again."""
-    keras.utils.set_random_seed(seed)
-    model.set_weights(make(attention).get_weights())
-    for variable in model.optimizer.variables:
-        variable.assign(keras.ops.zeros_like(variable))
+def run_quietly(recipe, task, seed, data_dir):
+    """Trains in a folder that is gone afterwards; returns the run's `metrics.json`."""
+    keras.backend.clear_session()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open(os.devnull, "w") as nowhere,
+        contextlib.redirect_stdout(nowhere),
+    ):
+        out = pathlib.Path(folder)
+        train_run(recipe, RunSettings("comparison", out, seed=seed, data_dir=data_dir), task)
+        return read_json(out / METRICS)
 
 
-@functools.cache
-def load(task, data_dir):
-    """Training and test images of a task, and their labels; makes the data set if need be."""
-    name, size = DATA[task]
-    source = open_source(name, data_dir)
-    return [arrays(source, split, size) for split in ("train", "test")]
-
-
-def arrays(source, split, size):
-    """Images `[N, size, size, 3]` and labels of a split."""
-    images, labels = [], []
-    for encoded, label, _ in source.read(split).as_numpy_iterator():
-        images.append(evaluation_image(tf.io.decode_png(encoded), size))
-        labels.append(label)
-    return np.stack(images).astype("float32"), np.array(labels)
+def prepare(name, data_dir):
+    """Makes the data set if need be."""
+    open_source(COMPARISONS[name].dataset, data_dir)

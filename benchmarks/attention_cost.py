@@ -1,16 +1,12 @@
-"""What Pale-T costs with one attention at one size: called in a process of its own.
+"""Cost of Pale-T with one attention at one size: called in a process of its own.
 
-python benchmarks/attention_cost.py ATTENTION SIZE      # prints a line of JSON
+python -m benchmarks.attention_cost ATTENTION SIZE      # prints a line of JSON
 """
 
 import json
 import math
-import pathlib
 import statistics
 import sys
-
-if not __package__:  # run as a file: import from the repository, not from this folder
-    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 import numpy as np
 import tensorflow as tf

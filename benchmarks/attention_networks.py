@@ -1,11 +1,11 @@
-"""The networks that benchmarks/attentions.py compares: one shape, any attention."""
+"""The small networks that benchmarks/attentions.py compares: one shape, any attention."""
 
 import keras
 
-from pale_tf import PaleConfig, pale_backbone, pale_network
+from pale_tf import PaleConfig, pale_backbone
 from pale_tf.layers.normalization import LayerNorm
 
-# What suits maps of 16×16 and less: other than the attention's own, which suits 56×56.
+# Options that suit maps of 16×16 and less; an attention's own suit 56×56.
 SMALL = {
     "window": {"window_size": 4},
     "shifted_window": {"window_size": 4},
@@ -18,7 +18,7 @@ SMALL = {
 }
 
 
-def small_config(attention, depths=(1, 1, 2, 1), embed_dim=16):
+def small_config(attention, depths, embed_dim):
     """A configuration for small maps; a pale of a 16×16 map has 60 tokens."""
     return PaleConfig(
         f"small_{attention}",
@@ -31,22 +31,29 @@ def small_config(attention, depths=(1, 1, 2, 1), embed_dim=16):
     )
 
 
-def digits_network(attention):
-    """Four stages, 16 to 128 channels, for 32×32 images: 8×8 to 1×1 maps."""
-    config = small_config(attention)
-    return pale_network(config, input_shape=(32, 32, 3), classes=10, classifier_activation=None)
+def digits_config(attention):
+    """Four stages, 16 to 128 channels: maps of 8×8 to 1×1 for 32×32 images."""
+    return small_config(attention, (1, 1, 2, 1), embed_dim=16)
 
 
-def long_range_network(attention):
-    """One block on a 16×16 map, 32 channels, for 64×64 images."""
-    config = small_config(attention, (1, 1, 1, 1), embed_dim=32)
-    backbone = pale_backbone(config, input_shape=(64, 64, 3))
-    x = LayerNorm()(backbone.output["P2"])
-    x = keras.layers.GlobalAveragePooling2D("channels_last")(x)
-    return keras.Model(backbone.input, keras.layers.Dense(3)(x))
+def long_range_config(attention):
+    """A first stage of one block, 32 channels: a map of 16×16 for 64×64 images."""
+    return small_config(attention, (1, 1, 1, 1), embed_dim=32)
 
 
-NETWORKS = {
-    "digits": digits_network,
-    "long_range": long_range_network,
-}
+def first_stage_network(recipe, source):
+    """Builds a classifier that sees the first stage alone.
+
+    Args:
+        recipe: A `training.recipe.Recipe` whose `model` is a `PaleConfig`.
+        source: The `training.data.sources.Source` of the images.
+
+    Returns:
+        A `keras.Model` from images `[B, H, W, 3]`, values in 0..255, to probabilities
+        `[B, classes]`.
+    """
+    backbone = pale_backbone(recipe.model, input_shape=(recipe.image_size, recipe.image_size, 3))
+    x = LayerNorm(name="head_norm")(backbone.output["P2"])
+    x = keras.layers.GlobalAveragePooling2D("channels_last", name="head_pool")(x)
+    x = keras.layers.Dense(len(source.labels), activation="softmax", name="head_scores")(x)
+    return keras.Model(backbone.input, x)

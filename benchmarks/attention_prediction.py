@@ -1,11 +1,12 @@
-"""What the regions of an attention alone let one block know of the long-range task."""
+"""Accuracy on the long-range task that the regions of an attention alone allow one block."""
 
 import collections
 
 import numpy as np
 
-from benchmarks.attention_networks import small_config
+from benchmarks.attention_networks import long_range_config
 from pale_tf import visualize
+from pale_tf.layers.attention import block_attention
 from training.datasets.long_range.long_range_dataset_builder import CELL, LABELS, SIZE, draw
 
 IMAGES = 3000  # of each class
@@ -25,11 +26,10 @@ def predicted_accuracy(attention):
     """
     if attention in UNPREDICTED:
         return None
-    cells, channels = SIZE // CELL, 32
-    config = small_config(attention, (1, 1, 1, 1), embed_dim=channels)
-    layer = config.make_attention(stage=0, block=0)
+    cells, config = SIZE // CELL, long_range_config(attention)
+    layer = block_attention(config, stage=0, block=0)
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(1, cells, cells, channels)).astype("float32")
+    x = rng.normal(size=(1, cells, cells, config.embed_dim)).astype("float32")
     layer.build(x.shape)
     sees = visualize.attention_weights(layer, x) > 1e-6  # [H, W, heads, H, W]
     counts = collections.defaultdict(lambda: [0] * len(LABELS))

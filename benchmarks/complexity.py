@@ -1,35 +1,34 @@
-"""Parameters and multiply-accumulates of the variants and of peers, counted from the networks.
+"""Parameters and multiply-accumulates of the networks, counted from the networks.
 
-python benchmarks/complexity.py                       # all variants at 224x224
-python benchmarks/complexity.py --size 97 61 --variants tiny
+python -m benchmarks.complexity                       # all networks at 224×224
+python -m benchmarks.complexity --size 97 61 --networks pale_t
 """
 
-import argparse
-import json
 import math
 import pathlib
-import platform
 import re
-import sys
 
-import keras
 import tensorflow as tf
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.flags import make_parser
+from benchmarks.tables import print_table
+from benchmarks.timing import origin
+from common.files import write_json
 from pale_tf import pale_network
-from pale_tf.configs import CSWIN_T, SWIN_T, VARIANTS
-
-NETWORKS = {**VARIANTS, SWIN_T.name: SWIN_T, CSWIN_T.name: CSWIN_T}
+from pale_tf.configs import NETWORKS
 
 # Millions of parameters and GMACs at 224x224, as the papers round them: Wu et al. 2022; Liu et al.
 # 2021; Dong et al. 2022.
 PUBLISHED = {
-    "tiny": (22, 4.2),
-    "small": (48, 9.0),
-    "base": (85, 15.6),
+    "pale_t": (22, 4.2),
+    "pale_s": (48, 9.0),
+    "pale_b": (85, 15.6),
     "swin_t": (28.3, 4.5),
+    "swin_s": (50, 8.7),
+    "swin_b": (88, 15.4),
     "cswin_t": (23, 4.3),
+    "cswin_s": (35, 6.9),
+    "cswin_b": (78, 15.0),
 }
 
 PARTS = ("stage1", "stage2", "stage3", "stage4", "head")
@@ -37,26 +36,15 @@ PARTS = ("stage1", "stage2", "stage3", "stage4", "head")
 
 def main(argv=None):
     flags = parse_flags(argv)
-    rows = [count(variant, *flags.size) for variant in flags.variants]
+    rows = [count(network, *flags.size) for network in flags.networks]
     if flags.json:
-        result = {
-            "command": ["python", *sys.argv],
-            "versions": {
-                "python": platform.python_version(),
-                "keras": keras.__version__,
-                "tensorflow": tf.__version__,
-            },
-            "machine": platform.platform(),
-            "size": flags.size,
-            "variants": rows,
-        }
-        flags.json.write_text(json.dumps(result, indent=2) + "\n")
-    Console(width=120).print(make_table(rows, flags.size))
+        write_json(flags.json, {**origin(), "size": flags.size, "networks": rows})
+    print_table(lay_out(rows, flags.size), "{}×{}".format(*flags.size))
 
 
 def parse_flags(argv):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--variants", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser = make_parser("complexity", __doc__)
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--size", nargs=2, type=int, default=(224, 224), metavar=("H", "W"))
     parser.add_argument("--json", type=pathlib.Path, help="also write the counts to this file")
     flags = parser.parse_args(argv)
@@ -67,14 +55,14 @@ def parse_flags(argv):
     return flags
 
 
-def count(variant, height, width):
-    """Counts one variant.
+def count(network, height, width):
+    """Counts one network.
 
     Returns:
-        Dict of the variant's name, and of `params` (trainable) and `macs` (of one image), each a
+        Dict of the `network`'s name, and of `params` (trainable) and `macs` (of one image), each a
         dict of the parts of the network and the `total`.
     """
-    model = pale_network(NETWORKS[variant], input_shape=(height, width, 3))
+    model = pale_network(network, input_shape=(height, width, 3))
     params, macs = dict.fromkeys(PARTS, 0), dict.fromkeys(PARTS, 0)
     for weight in model.trainable_weights:
         params[_part(weight.path)] += math.prod(weight.shape)
@@ -83,7 +71,7 @@ def count(variant, height, width):
     for op in inference.get_concrete_function(image).graph.get_operations():
         macs[_part(op.name)] += multiply_accumulates(op)
     return {
-        "variant": variant,
+        "network": network,
         "params": {**params, "total": sum(params.values())},
         "macs": {**macs, "total": sum(macs.values())},
     }
@@ -104,26 +92,23 @@ def multiply_accumulates(op):
     return 0
 
 
-def make_table(rows, size):
-    """Lays the counts out beside the published figures."""
-    table = Table(title=f"Pale Transformers at {size[0]}x{size[1]}")
-    table.add_column("")
-    for column in (*PARTS, "total", "published"):
-        table.add_column(column, justify="right")
+def lay_out(rows, size):
+    """Lays the counts out beside the published figures: headings and rows of a table."""
+    table = [["", *PARTS, "total", "published"]]
     for row in rows:
-        params, macs = PUBLISHED.get(row["variant"], (None, None))
-        name = NETWORKS[row["variant"]].name
-        table.add_row(
-            f"{name}  M params",
-            *(f"{value / 1e6:.2f}" for value in row["params"].values()),
-            f"{params}" if params else "-",
-        )
-        table.add_row(
-            f"{name}  GMACs",
-            *(f"{value / 1e9:.3f}" for value in row["macs"].values()),
-            f"{macs}" if macs and tuple(size) == (224, 224) else "-",
-            end_section=True,
-        )
+        params, macs = PUBLISHED.get(row["network"], ("-", "-"))
+        table += [
+            [
+                f"{row['network']}  M params",
+                *(f"{value / 1e6:.2f}" for value in row["params"].values()),
+                str(params),
+            ],
+            [
+                f"{row['network']}  GMACs",
+                *(f"{value / 1e9:.3f}" for value in row["macs"].values()),
+                str(macs) if tuple(size) == (224, 224) else "-",
+            ],
+        ]
     return table
 
 

@@ -1,11 +1,10 @@
-"""Draws what a token sees under each attention: the pictures of the README and docs/attentions.md.
+"""Pictures of what a token sees under each attention, for the README and docs/attentions.md.
 
-python benchmarks/figure1.py        # writes docs/images/{regions,figure1,fields,maps}.png
+python -m benchmarks.figure1        # writes docs/images/{regions,figure1,fields,maps}.png
 
 All of it is measured (`pale_tf.visualize`), in networks with random weights.
 """
 
-import argparse
 import pathlib
 
 import matplotlib
@@ -19,13 +18,14 @@ import tensorflow as tf
 from matplotlib.colors import ListedColormap
 from sklearn.datasets import load_sample_image
 
+from benchmarks.flags import make_parser
+from benchmarks.paths import IMAGES
 from pale_tf import PaleConfig, pale_backbone, visualize
 from pale_tf.layers.attention import Place, make_attention
 
 SIZE = 24  # tokens along each side of the map
 TOKEN = (9, 14)
 IMAGE = 224  # pixels
-OUTPUT = pathlib.Path(__file__).resolve().parents[1] / "docs" / "images"
 
 # Title: attention, block, options. Widths are such that a pale and a cross have as many tokens.
 REGIONS = {
@@ -47,8 +47,8 @@ COMPARED = ("pale", "cross_shaped", "shifted_window", "axial", "global")
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--out", type=pathlib.Path, default=OUTPUT, help="folder of the pictures")
+    parser = make_parser("figure1", __doc__)
+    parser.add_argument("--out", type=pathlib.Path, default=IMAGES, help="folder of the pictures")
     folder = parser.parse_args(argv).out
     folder.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(0)
@@ -71,17 +71,18 @@ def region(attention, blocks, options):
 def draw_regions(regions, path):
     """Draws maps of tokens, four in a row."""
     rows = -(-len(regions) // 4)
-    figure, axes = plt.subplots(rows, 4, figsize=(14, 4 * rows), layout="constrained")
-    colours = ListedColormap(["#f1f3f5", "#8fb8de", "#d9480f"])
+    figure, axes = plt.subplots(rows, 4, figsize=(10.5, 3.35 * rows), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.08)
+    colors = ListedColormap(["#f1f3f5", "#8fb8de", "#d9480f"])
     for axis, (name, seen) in zip(axes.flat, regions.items(), strict=True):
         picture = seen.astype(int)
         picture[TOKEN] = 2
-        axis.pcolormesh(picture, cmap=colours, vmin=0, vmax=2, edgecolors="white", linewidth=0.8)
+        axis.pcolormesh(picture, cmap=colors, vmin=0, vmax=2, edgecolors="white", linewidth=0.8)
         axis.set(aspect="equal", xticks=[], yticks=[])
         axis.invert_yaxis()
         axis.set_frame_on(False)
-        axis.set_title(name, fontsize=13)
-        axis.set_xlabel(f"{seen.sum()} of {seen.size} tokens", fontsize=11)
+        axis.set_title(name.replace(" (", "\n("), fontsize=11)
+        axis.set_xlabel(f"{seen.sum()} of {seen.size} tokens", fontsize=10)
     save(figure, path)
 
 
@@ -110,7 +111,7 @@ def draw_maps(path):
     image = tf.image.resize_with_crop_or_pad(photograph, 427, 427)
     image = tf.image.resize(image, (IMAGE, IMAGE), antialias=True).numpy()
     token, cell = (12, 16), IMAGE // 28
-    size = (3 * len(COMPARED), 3.3)
+    size = (2.1 * len(COMPARED), 2.4)
     figure, axes = plt.subplots(1, len(COMPARED), figsize=size, layout="constrained")
     for axis, attention in zip(axes, COMPARED, strict=True):
         backbone = small_backbone(attention)

@@ -1,6 +1,6 @@
 """Pale Transformers on one GPU, on Keras' JAX backend, beside timm's Swin under torch.compile.
 
-KERAS_BACKEND=jax python benchmarks/gpu.py --json gpu.json
+KERAS_BACKEND=jax python -m benchmarks.gpu --json gpu.json
 
 Needs `keras` and `jax` for a GPU, and for the peers `torch` and `timm`; nothing else of this
 project's dependencies but h5py. Every row is measured in a process of its own: training in mixed
@@ -11,6 +11,7 @@ the peak of the device's memory.
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -19,15 +20,17 @@ import subprocess
 import sys
 import time
 
-if not __package__:  # run as a file: import from the repository, not from this folder
-    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+from benchmarks import counts
+from benchmarks.flags import make_parser
+from benchmarks.paths import ROOT
 
-# GMACs of an image at 224×224: of Pale, `python benchmarks/complexity.py`; of Swin, the paper's.
-MACS = {
-    **{"nano": 0.372e9, "tiny": 4.203e9, "small": 8.977e9, "base": 15.534e9},
-    **{"swin_tiny": 4.5e9, "swin_small": 8.7e9, "swin_base": 15.4e9},
+# timm's Swin by its names, and the same networks by the names of `pale_tf.configs.NETWORKS`.
+PEERS = {
+    "swin_tiny_patch4_window7_224": "swin_t",
+    "swin_small_patch4_window7_224": "swin_s",
+    "swin_base_patch4_window7_224": "swin_b",
 }
-MODELS = ("tiny", "swin_tiny", "small", "swin_small", "base", "swin_base")
+MODELS = tuple(itertools.chain(*zip(("pale_t", "pale_s", "pale_b"), PEERS, strict=True)))
 MODES = ("training", "inference")
 BATCHES = (64, 128, 256)
 PEAK = 989e12  # floating-point operations a second of an H100 or H200 (SXM) in dense bfloat16
@@ -35,9 +38,10 @@ SIZE, REPETITIONS = 224, 20
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = make_parser("gpu", __doc__)
     add = parser.add_argument
-    add("--models", nargs="+", choices=MACS, default=MODELS, help="(default: all but nano)")
+    networks = [*counts.macs(), *PEERS]
+    add("--models", nargs="+", choices=networks, default=MODELS, help="(default: T, S and B)")
     add("--modes", nargs="+", choices=MODES, default=MODES, help="(default: both)")
     add("--batches", nargs="+", type=int, default=BATCHES, help=f"(default: {BATCHES})")
     add("--peak", type=float, default=PEAK, help="FLOP/s of the device (default: %(default).3g)")
@@ -60,22 +64,21 @@ def main(argv=None):
 def measure_apart(model, mode, batch, peak):
     """`measure` in a process of its own, and what follows from it; an error is a row as well."""
     row = {"model": model, "mode": mode, "batch": batch}
-    command = [sys.executable, __file__, "--one", "--models", model, "--modes", mode]
+    command = [sys.executable, "-m", "benchmarks.gpu", "--one"]
+    command += ["--models", model, "--modes", mode, "--batches", str(batch)]
     environment = {"KERAS_BACKEND": "jax", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"} | os.environ
-    done = subprocess.run(
-        [*command, "--batches", str(batch)], capture_output=True, text=True, env=environment
-    )
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
     if done.returncode != 0:  # out of memory, or no such package
         return row | {"error": (done.stderr.strip().splitlines() or ["?"])[-1]}
     row |= json.loads(done.stdout.splitlines()[-1])
     rate = batch / statistics.median(row["seconds"])
-    work = (6 if mode == "training" else 2) * MACS[model]
-    return row | {"images_per_second": rate, "utilisation": rate * work / peak}
+    work = (6 if mode == "training" else 2) * counts.macs()[PEERS.get(model, model)]
+    return row | {"images_per_second": rate, "utilization": rate * work / peak}
 
 
 def measure(model, mode, batch):
     """Seconds of each step, and the device's peak of memory in bytes, or None."""
-    make = torch_step if model.startswith("swin_") else keras_step
+    make = torch_step if model in PEERS else keras_step
     step, memory, device = make(model, mode, batch)
     for _ in range(3):  # compile, and warm up
         step()
@@ -87,19 +90,18 @@ def measure(model, mode, batch):
     return {"seconds": seconds, "memory": memory(), "device": device}
 
 
-def keras_step(variant, mode, batch):
-    """A step of a Pale Transformer, compiled by XLA."""
+def keras_step(model, mode, batch):
+    """A step of one of this project's networks, compiled by XLA."""
     import jax
     import keras
     import numpy as np
 
     from pale_tf import fuse, pale_network
-    from pale_tf.configs import VARIANTS
 
     if mode == "training":
         keras.config.set_dtype_policy("mixed_bfloat16")
     keras.utils.set_random_seed(0)
-    model = pale_network(VARIANTS[variant], input_shape=(SIZE, SIZE, 3))
+    network = pale_network(model, input_shape=(SIZE, SIZE, 3))
     images = jax.device_put(np.random.default_rng(0).uniform(0, 255, (batch, SIZE, SIZE, 3)))
     images = images.astype("float32")
     device = jax.local_devices()[0]
@@ -108,18 +110,18 @@ def keras_step(variant, mode, batch):
         return (device.memory_stats() or {}).get("peak_bytes_in_use")
 
     if mode == "inference":
-        model = fuse(model, dtype="bfloat16")
-        weights = [v.value for v in model.trainable_variables]
-        others = [v.value for v in model.non_trainable_variables]
-        run = jax.jit(lambda w, o, x: model.stateless_call(w, o, x, training=False)[0])
+        network = fuse(network, dtype="bfloat16")
+        weights = [v.value for v in network.trainable_variables]
+        others = [v.value for v in network.non_trainable_variables]
+        run = jax.jit(lambda w, o, x: network.stateless_call(w, o, x, training=False)[0])
         return lambda: run(weights, others, images).block_until_ready(), memory, str(device)
 
     labels = jax.device_put(np.arange(batch) % 1000)
     optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.05)
-    optimizer.build(model.trainable_variables)
+    optimizer.build(network.trainable_variables)
 
     def loss(weights, others, x, y):
-        scores, others = model.stateless_call(weights, others, x, training=True)
+        scores, others = network.stateless_call(weights, others, x, training=True)
         return keras.losses.sparse_categorical_crossentropy(y, scores).mean(), others
 
     def update(weights, others, moments, x, y):
@@ -128,7 +130,7 @@ def keras_step(variant, mode, batch):
         return value, weights, others, moments
 
     run = jax.jit(update, donate_argnums=(0, 1, 2))
-    variables = (model.trainable_variables, model.non_trainable_variables, optimizer.variables)
+    variables = (network.trainable_variables, network.non_trainable_variables, optimizer.variables)
     state = [[v.value for v in group] for group in variables]
 
     def step():
@@ -145,7 +147,7 @@ def torch_step(model, mode, batch):
 
     torch.manual_seed(0)
     device = torch.device("cuda")
-    network = timm.create_model(f"{model}_patch4_window7_224", drop_path_rate=0.2).to(device)
+    network = timm.create_model(model, drop_path_rate=0.2).to(device)
     images = torch.randn(batch, 3, SIZE, SIZE, device=device)
     labels = torch.arange(batch, device=device) % 1000
     compiled = torch.compile(network.train(mode == "training"))

@@ -1,37 +1,32 @@
 """Attention inside the groups of Pale-T on a GPU: this package's core, beside what may be fused.
 
-KERAS_BACKEND=jax python benchmarks/gpu_attention.py --json gpu_attention.json
+KERAS_BACKEND=jax python -m benchmarks.gpu_attention --json gpu_attention.json
 
 For the column groups of each stage at 224×224, in bfloat16: `core.softmax_attention` with the
 transposes around it, and `keras.ops.dot_product_attention`, which takes the map's own order and may
 be one fused kernel. Needs keras with what it needs itself, jax and h5py, nothing else.
 """
 
-import argparse
-import os
 import pathlib
 import statistics
-import sys
-
-if not __package__:  # run as a file: import from the repository, not from this folder
-    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
-    os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
 from keras import ops
 
+from benchmarks.flags import make_parser
 from benchmarks.timing import in_words, interleave, origin, speed
 from common.cli import positive_int
 from common.files import write_json
-from pale_tf.configs import PALE_T
+from pale_tf.configs import NETWORKS
 from pale_tf.layers.attention.core import softmax_attention
 from pale_tf.sizes import ceil_div
 
+PALE_T = NETWORKS["pale_t"]
 SIZE, REPETITIONS = 224, 30
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = make_parser("gpu_attention", __doc__)
     parser.add_argument("--batch", type=positive_int, default=128, help="(default: %(default)s)")
     parser.add_argument("--dtype", default="bfloat16", help="(default: %(default)s)")
     parser.add_argument("--json", type=pathlib.Path, help="also write the times to this file")

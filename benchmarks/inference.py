@@ -1,7 +1,7 @@
 """Speed of Pale-T's artifacts, beside Swin-T in PyTorch and the machine's matrix products.
 
-python benchmarks/inference.py             # six minutes on two cores
-python benchmarks/inference.py --quick     # in 50 seconds: one form, a batch of 8, few times
+python -m benchmarks.inference             # six minutes on two cores
+python -m benchmarks.inference --quick     # in 50 seconds: one form, a batch of 8, few times
 
 Every form runs in a process that has all cores, and then in a process on each core, all at once, as
 a server under load does. Raw results go to benchmarks/results/inference.json; table and plot of
@@ -11,31 +11,27 @@ docs/benchmarks.md are made of them. Swin-T takes part if the extra `peers` is i
 import os
 import pathlib
 import statistics
-import sys
 import tempfile
 import typing
 
-if not __package__:  # run as a file: import from the repository, not from this folder
-    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
-
-from benchmarks.peers import FLOPS, SWIN_MACS, has_peers
+from benchmarks import counts
+from benchmarks.peers import FLOPS, has_peers
 from benchmarks.reports import parse_flags, publish
 from benchmarks.timing import in_words, instruction_sets, interleave, origin, speed
 from benchmarks.worker import staff, together
 from export.serving.server_files import ENVIRONMENT
 
-MACS = 4.203e9  # of an image at 224×224, `python benchmarks/complexity.py --variants tiny`
 SWIN = "Swin-T, PyTorch"
 PRODUCT = "matrix product, {}"
 
 
 class Form(typing.NamedTuple):
-    """What is timed: target and arguments of a `Worker`, batches, multiply-accumulates."""
+    """A form that is timed: target and arguments of a `Worker`, its batches, and its network."""
 
     target: str
     arguments: tuple = ()
     batches: tuple = (8, 1)
-    macs: float = MACS
+    network: str = "pale_t"
 
 
 def main(argv=None):
@@ -63,7 +59,7 @@ def make_forms(folder, quick):
         pale.write_lite(network, folder / "model.tflite")
         forms["LiteRT"] = Form("benchmarks.artifacts:lite", (str(folder / "model.tflite"),), (1,))
     if has_peers():
-        forms[SWIN] = Form("benchmarks.peers:swin_inference", macs=SWIN_MACS)
+        forms[SWIN] = Form("benchmarks.peers:swin_inference", network="swin_t")
     return forms
 
 
@@ -93,7 +89,7 @@ def measure(forms, quick):
                     key = label(name, batch, len(workers))
                     runners[key] = together(workers, batch)
                     about[key] = {"form": name, "batch": batch, "processes": len(workers)}
-                    about[key]["macs"] = form.macs
+                    about[key]["macs"] = counts.macs()[form.network]
         seconds = interleave(runners, 5 if quick else 20)
     return {"seconds": seconds, "forms": about, "flops": FLOPS, **origin()}
 
@@ -143,22 +139,22 @@ def draw(axis, result):
         place = (about["processes"], about["batch"])
         groups.setdefault(place, []).append((about["form"], rate(result, key)))
     names = list(dict.fromkeys(form for bars in groups.values() for form, _ in bars))
-    colours = dict(
-        zip(names, ("#d9480f", "#f08c00", "#868e96", "#2f9e44", "#1c5d99"), strict=False)
-    )
+    colors = dict(zip(names, ("#d9480f", "#f08c00", "#868e96", "#2f9e44", "#1c5d99"), strict=False))
     for place, bars in enumerate(groups.values()):
         for index, (form, height) in enumerate(bars):
             x = place + (index - (len(bars) - 1) / 2) * 0.17
-            axis.bar(x, height, 0.16, color=colours[form])
+            axis.bar(x, height, 0.16, color=colors[form])
             axis.annotate(f"{height:.0f}", (x, height), ha="center", va="bottom", fontsize=8)
     peak = result["flops"] / statistics.median(result["seconds"][PRODUCT.format("float32")])
-    line = axis.axhline(peak / (2 * MACS), color="black", linestyle=":", linewidth=1)
+    line = axis.axhline(
+        peak / (2 * counts.macs()["pale_t"]), color="black", linestyle=":", linewidth=1
+    )
     texts = [f"batch {batch}, {processes} at once" for processes, batch in groups]
     axis.set_xticks(range(len(groups)), texts)
     axis.set(title="Pale-T and Swin-T at 224×224", ylabel="images a second")
-    handles = [axis.bar(0, 0, color=colours[name]) for name in names]
+    handles = [axis.bar(0, 0, color=colors[name]) for name in names]
     names.append("float32 product rate")
-    axis.legend([*handles, line], names, loc="upper left", fontsize=8)
+    axis.figure.legend([*handles, line], names, loc="outside lower center", ncols=3, fontsize=9)
 
 
 if __name__ == "__main__":

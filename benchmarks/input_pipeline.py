@@ -1,34 +1,30 @@
 """Images per second of the input pipeline, stage by stage, on generated 500×375 JPEGs.
 
-python benchmarks/input_pipeline.py                   # prints a table
-python benchmarks/input_pipeline.py --json FILE       # and writes every repetition
+python -m benchmarks.input_pipeline                   # prints a table
+python -m benchmarks.input_pipeline --json FILE       # and writes every repetition
 """
 
-import argparse
 import dataclasses
-import json
 import os
 import pathlib
-import platform
 import statistics
-import sys
 import time
-
-if not __package__:  # run as a file: import from the repository, not from this folder
-    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 import keras
 import keras_cv
 import numpy as np
 import tensorflow as tf
-from rich.console import Console
 from rich.progress import track
-from rich.table import Table
 
+from benchmarks.flags import make_parser
+from benchmarks.tables import print_table
+from benchmarks.timing import origin
+from common.files import write_json
 from training.data.batches import training_batches
 from training.data.sources import Source
 from training.data.unreadable import Unreadable
 from training.recipe import load_recipe
+from training.tasks import load_task
 
 HEIGHT, WIDTH = 375, 500
 BATCH = 64
@@ -49,22 +45,19 @@ def main(argv=None):
     for _ in track(range(flags.repetitions), description="measuring", transient=True):
         for name, batches in pipelines.items():  # interleaved: the machine's mood changes
             rates[name].append(measure(batches, flags.seconds))
-    print_table(rates)
+    report(rates)
     if flags.json:
         result = {
-            "command": ["python", *sys.argv],
             "images_per_second": rates,
             "jpeg_bytes": int(
                 np.mean([len(e) for e, *_ in source.read("train").as_numpy_iterator()])
             ),
-            "versions": {"tensorflow": tf.__version__, "keras": keras.__version__},
-            "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
         }
-        flags.json.write_text(json.dumps(result, indent=2) + "\n")
+        write_json(flags.json, result | origin())
 
 
 def parse_flags(argv):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = make_parser("input_pipeline", __doc__)
     parser.add_argument("--images", type=int, default=128, help="JPEGs (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each measurement")
     parser.add_argument("--repetitions", type=int, default=5, help="(default: %(default)s)")
@@ -73,12 +66,12 @@ def parse_flags(argv):
 
 
 def make_source(count):
-    """JPEGs like photographs in size: smooth colours and some noise."""
+    """JPEGs like photographs in size: smooth colors and some noise."""
     encoded = []
     for seed in range(count):
         rng = np.random.default_rng(seed)
-        colours = rng.normal(128, 60, (25, 34, 3)).astype("float32")
-        image = tf.image.resize(colours, (HEIGHT, WIDTH), "bicubic")
+        colors = rng.normal(128, 60, (25, 34, 3)).astype("float32")
+        image = tf.image.resize(colors, (HEIGHT, WIDTH), "bicubic")
         image += rng.normal(0, 6, (HEIGHT, WIDTH, 3))
         image = tf.cast(tf.clip_by_value(image, 0, 255), tf.uint8)
         encoded.append(tf.io.encode_jpeg(image, quality=92).numpy())
@@ -94,7 +87,8 @@ def make_source(count):
 def make_pipelines(source):
     """Endless data sets of batches, by name; each does what the one before does, and more."""
     recipe = load_recipe("imagenet_pale_t")
-    plain = dataclasses.replace(recipe, rand_augment=0, erasing=0.0, mixup=0.0, cutmix=0.0)
+    task = load_task(recipe.task)
+    plain = {"crop_area": recipe.settings["crop_area"], "flip": True}
     size = (recipe.image_size, recipe.image_size)
     examples = source.read("train").repeat().enumerate()
 
@@ -108,7 +102,7 @@ def make_pipelines(source):
             tf.zeros((1, 0, 4)),
             seed=(place, 0),
             min_object_covered=0.0,
-            area_range=(recipe.crop_area, 1.0),
+            area_range=(plain["crop_area"], 1.0),
             use_image_if_no_bounding_boxes=True,
         )
         window = tf.concat([begin[:2], extent[:2]], axis=0)
@@ -118,9 +112,9 @@ def make_pipelines(source):
     def batched(function):
         return examples.map(function, tf.data.AUTOTUNE).batch(BATCH).prefetch(tf.data.AUTOTUNE)
 
-    def trained(recipe):
-        unreadable = Unreadable(0)
-        return training_batches(source, recipe, 0, 0, unreadable, guarded=False, batch_size=BATCH)
+    def trained(settings):
+        transforms = task.make_transforms(dataclasses.replace(recipe, settings=settings), source)
+        return training_batches(source, transforms, BATCH, 0, 0, Unreadable(0), guarded=False)
 
     def augmented(layer):
         return batched(lambda place, example: layer(crop(place, example)))
@@ -129,8 +123,8 @@ def make_pipelines(source):
         "decode": batched(decode),
         REFERENCE: batched(crop),
         "crop and flip": trained(plain),
-        "crop, flip, RandAugment": trained(dataclasses.replace(plain, rand_augment=9)),
-        "whole recipe": trained(recipe),
+        "crop, flip, RandAugment": trained(plain | {"rand_augment": 9}),
+        "whole recipe": trained(recipe.settings),
         **{f"crop, RandAugment of {name}": augmented(make()) for name, make in LIBRARIES.items()},
     }
 
@@ -146,16 +140,14 @@ def measure(batches, seconds):
     return count / elapsed
 
 
-def print_table(rates):
-    """Medians, and ratios to decoding and cropping in the same repetition."""
-    table = Table(title=f"input pipeline, {HEIGHT}×{WIDTH} to 224×224, {os.cpu_count()} cores")
-    for heading in ("", "images/s", f"of “{REFERENCE}”"):
-        table.add_column(heading, justify="right" if heading else "left")
+def report(rates):
+    """Prints medians, and ratios to decoding and cropping in the same repetition."""
+    rows = [["", "images/s", f"of “{REFERENCE}”"]]
     for name, values in rates.items():
         ratios = [rate / base for rate, base in zip(values, rates[REFERENCE], strict=True)]
         spread = f"{statistics.median(ratios):.0%} ({min(ratios):.0%} to {max(ratios):.0%})"
-        table.add_row(name, f"{statistics.median(values):.0f}", spread)
-    Console().print(table)
+        rows.append([name, f"{statistics.median(values):.0f}", spread])
+    print_table(rows, f"input pipeline, {HEIGHT}×{WIDTH} to 224×224, {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":

@@ -1,21 +1,16 @@
 """Latency of LiteRT files beside each other, repetitions interleaved.
 
-python benchmarks/lite.py FILE.tflite…                # prints a table; ratios are to the first file
-python benchmarks/lite.py FILE.tflite… --json FILE    # and writes every repetition
+python -m benchmarks.lite FILE.tflite…                # prints a table; ratios are to the first file
+python -m benchmarks.lite FILE.tflite… --json FILE    # and writes every repetition
 """
 
-import argparse
 import pathlib
 import statistics
-import sys
-
-if not __package__:  # run as a file: import from the repository, not from this folder
-    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 import numpy as np
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.flags import make_parser
+from benchmarks.tables import print_table
 from benchmarks.timing import cpu, in_words, interleave, origin, speed
 from common.cli import new_file
 from common.files import write_json
@@ -23,7 +18,7 @@ from export.verification.reload import THREADS, open_lite
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = make_parser("lite", __doc__)
     parser.add_argument("files", metavar="FILE", nargs="+", type=pathlib.Path)
     parser.add_argument("--repetitions", type=int, default=30, help="(default: %(default)s)")
     parser.add_argument("--json", type=new_file, help="also write the times to this file")
@@ -31,7 +26,7 @@ def main(argv=None):
     runners = {str(path): make_runner(path) for path in flags.files}
     times = interleave(runners, flags.repetitions)
     sizes = {str(path): path.stat().st_size for path in flags.files}
-    print_table(times, sizes)
+    report(times, sizes)
     if flags.json:
         result = {
             "milliseconds": {n: [1000 * s for s in values] for n, values in times.items()},
@@ -51,15 +46,14 @@ def make_runner(path):
     return interpreter.invoke
 
 
-def print_table(times, sizes):
-    table = Table(title=f"LiteRT, {THREADS} threads, {cpu()}")
-    for heading in ("", "MB", "ms", "speed"):
-        table.add_column(heading, justify="right" if heading else "left")
+def report(times, sizes):
+    """Prints sizes, medians, and speed beside the first file."""
+    rows = [["", "MB", "ms", "speed"]]
     first = next(iter(times.values()))
     for name, values in times.items():
         median = f"{1000 * statistics.median(values):.1f}"
-        table.add_row(name, f"{sizes[name] / 1e6:.1f}", median, in_words(speed(values, first)))
-    Console().print(table)
+        rows.append([name, f"{sizes[name] / 1e6:.1f}", median, in_words(speed(values, first))])
+    print_table(rows, f"LiteRT, {THREADS} threads, {cpu()}")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Memory and time of a training step of Pale-T, with and without rematerialisation.
+"""Memory and time of a training step of Pale-T, with and without rematerialization.
 
-python benchmarks/memory.py               # seven minutes on two cores, most of them tracing
-python benchmarks/memory.py --quick       # in 50 seconds: Pale-N, with and without
+python -m benchmarks.memory               # seven minutes on two cores, most of them tracing
+python -m benchmarks.memory --quick       # in 50 seconds: Pale-N, with and without
 
 Each row is measured in a process of its own, by how far a step raises the peak of resident memory
 over what was held before. Raw results go to benchmarks/results/memory.json; the table of
@@ -9,12 +9,8 @@ docs/benchmarks.md is made of them.
 """
 
 import json
-import pathlib
 import statistics
 import sys
-
-if not __package__:  # run as a file: import from the repository, not from this folder
-    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from rich.progress import track
 
@@ -27,24 +23,24 @@ STAGES = ((), (1,), (1, 2), (1, 2, 3, 4))
 
 def main(argv=None):
     flags = parse_flags(__doc__, "memory", argv)
-    variant, choices = ("nano", STAGES[::3]) if flags.quick else ("tiny", STAGES)
+    network, choices = ("pale_n", STAGES[::3]) if flags.quick else ("pale_t", STAGES)
     found = [
-        run_apart("memory.py", "--one", variant, *stages) for stages in track(choices, "measuring")
+        run_apart("memory", "--one", network, *stages) for stages in track(choices, "measuring")
     ]
-    result = {"variant": variant, "batch": BATCH, "rows": found, **origin()}
+    result = {"network": network, "batch": BATCH, "rows": found, **origin()}
     publish("memory", result, rows(result), flags)
 
 
-def measure(variant, stages):
-    """Bytes and seconds of steps that rematerialise some stages."""
+def measure(network, stages):
+    """Bytes and seconds of steps that rematerialize some stages."""
     from benchmarks.training_step import make_step
 
-    return {"stages": stages, **peak_of(make_step(variant, BATCH, stages), repetitions=7)}
+    return {"stages": stages, **peak_of(make_step(network, BATCH, stages), repetitions=7)}
 
 
 def rows(result):
     """Heading and rows of the table."""
-    table = [["rematerialised stages", "MB", "", "s a step", ""]]
+    table = [["rematerialized stages", "MB", "of keeping all", "s a step", "of keeping all"]]
     first = result["rows"][0]
     base = statistics.median(first["seconds"])
     for row in result["rows"]:

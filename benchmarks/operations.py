@@ -1,29 +1,23 @@
-"""Where the time of Pale-T goes, by operation of TensorFlow's optimised graph.
+"""Time of Pale-T by operation of TensorFlow's optimized graph.
 
-python benchmarks/operations.py --batch 1             # a SavedModel, on all cores
-python benchmarks/operations.py --batch 1 --cores 1
-python benchmarks/operations.py --training --cores 1  # a step of 8 images
+python -m benchmarks.operations --batch 1             # a SavedModel, on all cores
+python -m benchmarks.operations --batch 1 --cores 1
+python -m benchmarks.operations --training --cores 1  # a step of 8 images
 
 The model is loaded as TF Serving loads it, in the environment that export gives the server. Names
 such as _MklNativeFusedMatMul[BiasAdd, GeluExact] say what oneDNN computes, and what was fused into
 it. Operations may run beside each other, and so their sum may be more than the time of a batch.
 """
 
-import argparse
 import collections
 import os
 import pathlib
 import re
-import sys
 import tempfile
 import time
 
-if not __package__:  # run as a file: import from the repository, not from this folder
-    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
-
-from rich.console import Console
-from rich.table import Table
-
+from benchmarks.flags import make_parser
+from benchmarks.tables import print_table
 from common.cli import positive_int
 from export.serving.server_files import ENVIRONMENT
 
@@ -31,7 +25,7 @@ WARM = 5  # traced runs before the one that counts: oneDNN compiles its kernels 
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = make_parser("operations", __doc__)
     parser.add_argument("--batch", type=positive_int, default=8, help="(default: %(default)s)")
     parser.add_argument("--training", action="store_true", help="a training step")
     parser.add_argument("--cores", type=positive_int, help="(default: all)")
@@ -44,14 +38,14 @@ def main(argv=None):
         if flags.training:
             from benchmarks.training_step import make_step
 
-            step = make_step("tiny", flags.batch)
-            print_table(f"training, batch {flags.batch}", *trace_function(step, folder))
+            step = make_step("pale_t", flags.batch)
+            report(f"training, batch {flags.batch}", *trace_function(step, folder))
             return
         from benchmarks import artifacts, pale
 
         pale.write_saved_model(pale.make_network(), folder)
         milliseconds, times = trace(folder, artifacts.images_of(flags.batch))
-    print_table(f"batch {flags.batch}", milliseconds, times)
+    report(f"batch {flags.batch}", milliseconds, times)
 
 
 def trace(folder, images):
@@ -118,16 +112,14 @@ def describe(node):
     return f"{node.op}[{', '.join(fused)}]" if fused else node.op
 
 
-def print_table(title, milliseconds, times):
+def report(title, milliseconds, times):
+    """Prints the operations that take at least 0.5% of the time."""
     total = sum(value for _, value in times.values())
-    table = Table(title=f"{title}: {milliseconds:.1f} ms; operations: {total:.1f} ms")
-    for heading in ("operation", "count", "ms", ""):
-        table.add_column(heading, justify="left" if heading == "operation" else "right")
+    rows = [["operation", "count", "ms", "share"]]
     for name, (count, value) in times.items():
         if value >= 0.005 * total:
-            name = name.replace("[", r"\[")  # which `rich` would take for a style
-            table.add_row(name, str(count), f"{value:.1f}", f"{value / total:.0%}")
-    Console().print(table)
+            rows.append([name, str(count), f"{value:.1f}", f"{value / total:.0%}"])
+    print_table(rows, f"{title}: {milliseconds:.1f} ms; operations: {total:.1f} ms")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What Pale-T is timed beside: the machine's own matrix products, and Swin-T in PyTorch."""
+"""Peers of Pale-T: the machine's own matrix products, and Swin-T in PyTorch."""
 
 import functools
 import importlib.util
@@ -9,7 +9,6 @@ import tensorflow as tf
 
 PRODUCT = 2048  # rows and columns of the matrices: far more work than memory
 FLOPS = 2 * PRODUCT**3  # floating-point operations of their product
-SWIN_MACS = 4.491e9  # of an image at 224×224, `python benchmarks/complexity.py --variants swin_t`
 
 
 def matrix_product():

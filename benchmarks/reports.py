@@ -1,6 +1,5 @@
-"""What the speed benchmarks share: flags, and tables in a document, on the screen and as a plot."""
+"""Flags of the speed benchmarks, and what becomes of their results: files, tables and plots."""
 
-import argparse
 import pathlib
 import tempfile
 
@@ -9,19 +8,19 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
-from rich.console import Console
-from rich.table import Table
 
+from benchmarks.flags import make_parser
+from benchmarks.paths import DOCS, IMAGES, RESULTS, ROOT
+from benchmarks.tables import markdown, print_table, replace_part
 from common.files import replacing, write_json
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-DOCUMENT = ROOT / "docs" / "benchmarks.md"
+DOCUMENT = DOCS / "benchmarks.md"
 
 
 def parse_flags(description, name, argv):
     """The flags of a benchmark. Other results than the committed ones leave the document alone."""
-    results = ROOT / "benchmarks" / "results" / f"{name}.json"
-    parser = argparse.ArgumentParser(description=description.split("\n")[0])
+    results = RESULTS / f"{name}.json"
+    parser = make_parser(name, description)
     parser.add_argument("--quick", action="store_true", help="fewer of everything, in 50 seconds")
     parser.add_argument("--json", type=pathlib.Path, help=f"(default: {results.relative_to(ROOT)})")
     flags = parser.parse_args(argv)
@@ -38,47 +37,30 @@ def publish(name, result, rows, flags, draw=None):
     Args:
         name: Of the benchmark, and of its part of the document.
         result: What was measured.
-        rows: Lists of texts, the heading first.
+        rows: Lists of texts, the headings first.
         flags: What `parse_flags` gave.
         draw: Function of a `matplotlib` axis that draws the result, or None.
     """
     write_json(flags.json, result)
     picture = flags.json.with_suffix(".png")
     if flags.document:
-        replace_part(flags.document, name, markdown(*rows))
-        picture = flags.document.parent / "images" / f"{name}.png"
+        replace_part(flags.document, name, markdown(rows))
+        picture = IMAGES / f"{name}.png"
     if draw:
         save_plot(draw, picture)
-    table = Table()
-    for heading in rows[0]:
-        table.add_column(heading, justify="right" if heading else "left")
-    for row in rows[1:]:
-        table.add_row(*row)
-    console = Console(width=140)
-    console.print(result["machine"])
-    console.print(table)
+    print_table(rows, result["machine"])
 
 
-def markdown(headings, *rows):
-    """A table as lines of Markdown."""
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+def save_plot(draw, path, **grid):
+    """Saves what `draw` draws, as wide as the text of a page.
 
-
-def replace_part(document, name, text):
-    """Replaces what a document has between its two marks of that name."""
-    begin, end = (f"<!-- {name}: {word} -->\n" for word in ("begin", "end"))
-    with document.open() as file:
-        before, rest = file.read().split(begin)
-    after = rest.split(end)[1]
-    with replacing(document) as temporary:
-        temporary.write_text(f"{before}{begin}{text}{end}{after}")
-
-
-def save_plot(draw, path):
-    """Saves what `draw` draws on an axis."""
-    figure, axis = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    draw(axis)
+    Args:
+        draw: Function of a `matplotlib` axis; of an array of them if there are several.
+        path: File of the picture, a PNG.
+        **grid: Arguments of `matplotlib.pyplot.subplots`, where there are several.
+    """
+    figure, axes = plt.subplots(figsize=(9, 4.6), layout="constrained", **grid)
+    draw(axes)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=90, format="png")

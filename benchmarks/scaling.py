@@ -1,19 +1,14 @@
 """Time, memory and multiply-accumulates of Pale-T against the size of the image.
 
-python benchmarks/scaling.py              # two minutes on two cores
-python benchmarks/scaling.py --quick      # in 50 seconds: Pale attention alone, up to 448×448
+python -m benchmarks.scaling              # two minutes on two cores
+python -m benchmarks.scaling --quick      # in 50 seconds: Pale attention alone, up to 448×448
 
 One image, and global attention in the same network beside it; each in a process of its own. Raw
 results go to benchmarks/results/scaling.json; table and plot of docs/benchmarks.md are made of
 them.
 """
 
-import pathlib
 import statistics
-import sys
-
-if not __package__:  # run as a file: import from the repository, not from this folder
-    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from rich.progress import track
 
@@ -22,14 +17,16 @@ from benchmarks.timing import origin, run_apart
 
 SIZES = (224, 448, 672, 896)
 ATTENTIONS = ("pale", "global")
-PROGRAM = "attention_cost.py"
+TICKS = (1, 2, 5, 10, 20, 50)
 
 
 def main(argv=None):
     flags = parse_flags(__doc__, "scaling", argv)
     tasks = [(attention, size) for attention in ATTENTIONS for size in SIZES]
     tasks = tasks[:2] if flags.quick else tasks
-    found = [run_apart(PROGRAM, *task) for task in track(tasks, "measuring", transient=True)]
+    found = [
+        run_apart("attention_cost", *task) for task in track(tasks, "measuring", transient=True)
+    ]
     result = {"rows": found, **origin()}
     publish("scaling", result, rows(result), flags, lambda axis: draw(axis, found))
 
@@ -54,7 +51,7 @@ def rows(result):
 
 def draw(axis, found):
     """Seconds and memory against pixels, both in parts of those at the smallest size."""
-    for attention, colour in zip(ATTENTIONS, ("#d9480f", "#1c5d99"), strict=True):
+    for attention, color in zip(ATTENTIONS, ("#d9480f", "#1c5d99"), strict=True):
         lines = [row for row in found if row["attention"] == attention and row["seconds"]]
         pixels = [row["size"] ** 2 / lines[0]["size"] ** 2 for row in lines]
         for label, style, values in (
@@ -63,14 +60,17 @@ def draw(axis, found):
             ("GMACs", ":", [row["macs"] for row in lines]),
         ):
             ratios = [value / values[0] for value in values]
-            axis.plot(pixels, ratios, style, color=colour, label=f"{attention}: {label}")
+            axis.plot(pixels, ratios, style, color=color, label=f"{attention}: {label}")
     axis.set(
-        title="Pale-T, one image: cost against size, in parts of that at 224×224",
-        xlabel="pixels, in parts of 224×224",
-        ylabel="time, memory, multiply-accumulates",
+        title="Pale-T, one image: cost against size",
+        xlabel="size of the image",
+        ylabel="times the cost at 224×224",
         xscale="log",
         yscale="log",
     )
+    axis.set_xticks([(size / SIZES[0]) ** 2 for size in SIZES], [f"{s}×{s}" for s in SIZES])
+    axis.set_yticks(TICKS, TICKS)
+    axis.minorticks_off()
     axis.grid(alpha=0.3)
     axis.legend()
 

@@ -1,4 +1,7 @@
-"""Times things beside each other in one run: a shared machine's mood changes, ratios do less."""
+"""Times of things beside each other in one run.
+
+A shared machine is faster and slower from minute to minute; ratios within a run change less.
+"""
 
 import importlib.metadata
 import json
@@ -12,6 +15,8 @@ import time
 
 import numpy as np
 from rich.progress import track
+
+from benchmarks.paths import ROOT
 
 SETS = {
     *("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "avx_vnni"),
@@ -65,17 +70,24 @@ def peak_of(run, repetitions, longest=30.0):
     return {"bytes": peak - held, "seconds": seconds}
 
 
-def run_apart(program, *arguments):
-    """What a program of this folder prints last, as JSON, in a process of its own."""
-    command = [sys.executable, str(pathlib.Path(__file__).with_name(program))]
-    command += map(str, arguments)
-    output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return json.loads(output.splitlines()[-1])
+def run_apart(module, *arguments):
+    """Runs a benchmark in a process of its own.
+
+    Args:
+        module: Its name in this folder.
+        *arguments: Of its command line.
+
+    Returns:
+        The last line that it prints, read as JSON.
+    """
+    command = [sys.executable, "-m", f"benchmarks.{module}", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def speed(seconds, base):
-    """How much faster than `base`: median, and the 10% and 90% quantiles, of the ratios that were
-    taken within each repetition."""
+    """Speed in parts of that of `base`: median, and the 10% and 90% quantiles, of the ratios within
+    each repetition."""
     ratios = [b / s for s, b in zip(seconds, base, strict=True)]
     return statistics.median(ratios), *(float(q) for q in np.quantile(ratios, (0.1, 0.9)))
 
@@ -90,7 +102,7 @@ def origin():
     """Where figures come from: the command, the versions, the machine."""
     installed = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions()}
     return {
-        "command": ["python", *sys.argv],
+        "command": ["python", *sys.orig_argv[1:]],
         "versions": {
             "python": platform.python_version(),
             **{name: installed[name] for name in PACKAGES if name in installed},
@@ -110,7 +122,7 @@ def instruction_sets():
 
 
 def _cpuinfo(key):
-    """What Linux says about the first core, or nothing."""
+    """An entry of Linux about the first core, or nothing."""
     return _entry("/proc/cpuinfo", key)
 
 

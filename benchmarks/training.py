@@ -1,7 +1,7 @@
 """Speed of a training step of Pale-T, beside Swin-T in PyTorch.
 
-python benchmarks/training.py              # three minutes on two cores, one of them tracing
-python benchmarks/training.py --quick      # in 50 seconds: Pale-N, few times
+python -m benchmarks.training              # three minutes on two cores, one of them tracing
+python -m benchmarks.training --quick      # in 50 seconds: Pale-N, few times
 
 A step is forward, backward and AdamW on a batch of 8 in float32, without augmentation, as
 training/fit.py does it; each network in a process of its own. Raw results go to
@@ -9,15 +9,10 @@ benchmarks/results/training.json; the table of docs/benchmarks.md is made of the
 if the extra `peers` is installed.
 """
 
-import pathlib
 import statistics
-import sys
 
-if not __package__:  # run as a file: import from the repository, not from this folder
-    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
-
-from benchmarks.complexity import NETWORKS, count
-from benchmarks.peers import FLOPS, SWIN_MACS, has_peers
+from benchmarks import counts
+from benchmarks.peers import FLOPS, has_peers
 from benchmarks.reports import parse_flags, publish
 from benchmarks.timing import in_words, interleave, origin, speed
 from benchmarks.worker import staff, together
@@ -29,27 +24,26 @@ PRODUCT = "matrix product, float32"
 
 def main(argv=None):
     flags = parse_flags(__doc__, "training", argv)
-    result = measure("nano" if flags.quick else "tiny", 5 if flags.quick else 15)
+    result = measure("pale_n" if flags.quick else "pale_t", 5 if flags.quick else 15)
     publish("training", result, rows(result), flags)
 
 
-def measure(variant, repetitions):
-    """Times a step of a variant and of Swin-T, in turns.
+def measure(network, repetitions):
+    """Times a step of a network and of Swin-T, in turns.
 
     Returns:
         Dict of `seconds` of each repetition, by name; `macs` of an image's inference; `flops` of
         the matrix product; and where it comes from.
     """
-    name = NETWORKS[variant].name
-    macs = {name: count(variant, 224, 224)["macs"]["total"]}
+    macs = {network: counts.macs()[network]}
     with staff() as hire:
         runners = {
-            name: together([hire("benchmarks.training_step:make_step", variant, BATCH)]),
+            network: together([hire("benchmarks.training_step:make_step", network, BATCH)]),
             PRODUCT: together([hire("benchmarks.peers:matrix_product")], "float32"),
         }
         if has_peers():
             runners[SWIN] = together([hire("benchmarks.peers:swin_training", BATCH)])
-            macs[SWIN] = SWIN_MACS
+            macs[SWIN] = counts.macs()["swin_t"]
         seconds = interleave(runners, repetitions)
     return {"seconds": seconds, "batch": BATCH, "macs": macs, "flops": FLOPS, **origin()}
 

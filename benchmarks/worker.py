@@ -8,12 +8,11 @@ import contextlib
 import importlib
 import json
 import os
-import pathlib
 import subprocess
 import sys
 import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
+from benchmarks.paths import ROOT
 
 
 class Worker:

@@ -7,7 +7,7 @@ import os
 import pathlib
 import sys
 
-from common.run_files import LABELS, MODEL
+from common.run_files import MODEL
 
 
 class Parser(argparse.ArgumentParser):
@@ -58,6 +58,13 @@ def seed(text):
     return _bounded_int(text, 0, 2**32 - 1)
 
 
+def one_of(text, names):
+    """Returns `text` if it is one of `names`; an argparse error that lists them otherwise."""
+    if text not in names:
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(names)}; got {text!r}")
+    return text
+
+
 def _bounded_int(text, low, high=None):
     limits = f"{low} or more" if high is None else f"in {low}..{high}"
     if not text.isdecimal() or int(text) < low or (high is not None and int(text) > high):
@@ -66,11 +73,10 @@ def _bounded_int(text, low, high=None):
 
 
 def run_folder(text):
-    """argparse type: a folder with a trained network and its labels."""
+    """argparse type: a folder with a trained network."""
     folder = pathlib.Path(text)
-    for name in (MODEL, LABELS):
-        if not (folder / name).is_file():
-            raise argparse.ArgumentTypeError(f"there is no {name} in {text}")
+    if not (folder / MODEL).is_file():
+        raise argparse.ArgumentTypeError(f"there is no {MODEL} in {text}")
     return folder
 
 

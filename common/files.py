@@ -30,6 +30,11 @@ def replacing(path):
             temporary.unlink(missing_ok=True)
 
 
+def read_json(path):
+    """The contents of a JSON file."""
+    return json.loads(path.read_text())
+
+
 def write_json(path, value):
     """Writes `value` as JSON; what JSON does not know, as text."""
     with replacing(path) as temporary:

@@ -15,6 +15,7 @@ SEGMENTS = 32  # looked through; EXIF asks to be the first one
 
 _APP1 = 0xE1
 _EXIF = tuple(b"Exif\0\0")
+_HEAD = 4 + len(_EXIF)  # bytes: mark, marker, length 2, and what EXIF begins with
 _ORIENTATION, _SHORT = 0x0112, 3
 _ENTRY = 12  # bytes: tag 2, type 2, count 4, value 4
 
@@ -95,7 +96,7 @@ def _find_exif(encoded):
         return (place > 0) & (end == 0)
 
     def look(segment, place, end):
-        head = _read(encoded, place, 4 + len(_EXIF))  # 0xFF, marker, length of what follows
+        head = _read(encoded, place, _HEAD)  # 0xFF, marker, length of what follows
         marker, length = head[1], head[2] * 256 + head[3]
         after = place + 2 + length
         before_tables = ((marker >= 0xE0) & (marker <= 0xEF)) | (marker == 0xFE)  # APPn, comments
@@ -103,7 +104,7 @@ def _find_exif(encoded):
         sound = (head[0] == 0xFF) & (padding | (before_tables & (length >= 2))) & (place < size)
         is_exif = sound & (marker == _APP1) & _equal(head[4:], _EXIF) & (length >= 2 + len(_EXIF))
         further = tf.where(padding, place + 1, after)
-        place = tf.where(is_exif, place + len(head), tf.where(sound, further, 0))
+        place = tf.where(is_exif, place + _HEAD, tf.where(sound, further, 0))
         return segment + 1, place, tf.where(is_exif, tf.minimum(after, size), 0)
 
     start = tf.where(_equal(_read(encoded, 0, 2), (0xFF, 0xD8)), 2, 0)
@@ -112,10 +113,10 @@ def _find_exif(encoded):
 
 
 def _read(encoded, start, count):
-    """`count` bytes from `start`, int32; zeros beyond the end."""
+    """`count` bytes from `start`, int32; zeros beyond the end. An integer gives a static shape."""
     size = tf.strings.length(encoded)
     start = tf.minimum(tf.cast(start, tf.int32), size)
-    count = tf.cast(count, tf.int32)
+    count = count if isinstance(count, int) else tf.cast(count, tf.int32)
     part = tf.strings.substr(encoded, start, count)
     content = tf.cast(tf.io.decode_raw(part, tf.uint8), tf.int32)
     return tf.reshape(tf.pad(content, [[0, count - tf.size(content)]]), (count,))

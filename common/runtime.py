@@ -1,7 +1,9 @@
-"""Settings of TensorFlow to be made before it is imported."""
+"""Importing TensorFlow: on which devices, and without its messages."""
 
 import logging
 import os
+import sys
+import tempfile
 
 
 def use_cpu():
@@ -9,11 +11,26 @@ def use_cpu():
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
 
 
-def quiet_tensorflow():
-    """Silences TensorFlow's C++ log, which reports harmless things as errors on every machine.
+def import_tensorflow():
+    """Imports TensorFlow without its messages, which report harmless things on every machine.
 
-    Real errors still come as Python exceptions. `TF_CPP_MIN_LOG_LEVEL=0` brings the log back. Call
-    it before TensorFlow is imported.
+    `TF_CPP_MIN_LOG_LEVEL=0` brings them back. Real errors still come as Python exceptions.
     """
+    if "tensorflow" in sys.modules or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+        return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # deprecations, inside libraries
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        # Some messages come before the log level is read: they are caught below Python.
+        os.dup2(said.fileno(), 2)
+        try:
+            import tensorflow  # noqa: F401
+        except BaseException:
+            said.seek(0)
+            os.write(stderr, said.read())
+            raise
+        finally:
+            os.dup2(stderr, 2)
+            os.close(stderr)

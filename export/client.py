@@ -11,7 +11,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
 
 from common.cli import Parser, positive_float, positive_int
 from common.errors import ProgramError
-from common.runtime import quiet_tensorflow
+from common.runtime import import_tensorflow
 
 PORTS = {"grpc": 8500, "rest": 8501}
 POLL = 0.5  # seconds between two questions whether the model is ready
@@ -20,7 +20,7 @@ POLL = 0.5  # seconds between two questions whether the model is ready
 def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
-    quiet_tensorflow()
+    import_tensorflow()
     from export.serving.clients import GrpcClient, RefusedError, RestClient
     from export.tasks import load_task
 

@@ -12,7 +12,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
 
 from common.cli import Parser, existing_weights, make_folder, positive_int, working_on
 from common.errors import ProgramError, WriteError
-from common.runtime import quiet_tensorflow, use_cpu
+from common.runtime import import_tensorflow, use_cpu
 from export.image_paths import add_images_flag
 
 XLA = ("attention", "model", "off")
@@ -24,7 +24,7 @@ def main(argv=None):
     flags.out = flags.out.resolve()
     make_folder(parser, "--out", flags.out)
     make_folder(parser, "--out", flags.out.parent)  # is there, but perhaps not writable
-    quiet_tensorflow()
+    import_tensorflow()
     use_cpu()  # for exact numbers, and the artifact runs beside this process
     try:
         version, result = export(**vars(flags))

@@ -9,7 +9,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
 
 from common.cli import Parser, existing_weights, make_folder, positive_int, working_on
 from common.errors import ProgramError, SettingError
-from common.runtime import quiet_tensorflow, use_cpu
+from common.runtime import import_tensorflow, use_cpu
 from export.image_paths import add_images_flag
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
@@ -22,7 +22,7 @@ def main(argv=None):
     if flags.out.suffix != ".tflite":
         parser.error(f"argument --out: must end in .tflite; got {flags.out}")
     make_folder(parser, "--out", flags.out.parent)
-    quiet_tensorflow()
+    import_tensorflow()
     use_cpu()  # for exact numbers, and the artifact runs beside this process
     from export.verify import print_table
 

@@ -17,7 +17,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
 
 from common.cli import Parser, existing_weights, new_file, positive_int, working_on
 from common.errors import ProgramError
-from common.runtime import quiet_tensorflow, use_cpu
+from common.runtime import import_tensorflow, use_cpu
 from export.image_paths import add_images_flag
 from export.serving.server_files import ENVIRONMENT
 
@@ -34,7 +34,7 @@ def main(argv=None):
     add("--count", type=positive_int, default=COUNT, help="images at most (default: %(default)s)")
     add("--json", type=new_file, help="file to write")
     flags = parser.parse_args(argv)
-    quiet_tensorflow()
+    import_tensorflow()
     use_cpu()  # for exact numbers, and the artifact runs beside this process
     from common.files import write_json
     from common.trained import load_trained

@@ -1,14 +1,18 @@
-"""The four stages of a Pale Transformer, and the backbone model that gives their pyramid."""
+"""The four stages of a network, the backbone model that gives their pyramid, and the pyramid of any
+model that has a backbone."""
 
 import dataclasses
 
 import keras
 import numpy as np
 
+from pale_tf import names
 from pale_tf.checks import check_positive_int
-from pale_tf.configs import VARIANTS, PaleConfig
-from pale_tf.layers.block import KERNEL_INITIALIZER, pale_block
+from pale_tf.configs import resolve_config
+from pale_tf.layers.blocks import State, apply_block
+from pale_tf.layers.initializers import KERNEL_INITIALIZER
 from pale_tf.layers.merging import OverlappingMerging
+from pale_tf.layers.normalization import LayerNorm
 from pale_tf.layers.patches import PatchEmbedding, PatchMerging
 from pale_tf.layers.position import AbsolutePositionEncoding
 from pale_tf.weights import check_weights_path, load_weights
@@ -26,22 +30,26 @@ def pale_backbone(
     input_tensor=None,
     drop_path_rate=None,
     name=None,
+    output_norms=False,
 ):
     """Builds the backbone: a model from images to a feature pyramid.
 
     Args:
-        config: `"nano"`, `"tiny"`, `"small"`, `"base"` or a `PaleConfig`.
+        config: `"nano"`, `"tiny"`, `"small"`, `"base"`, a name in `pale_tf.configs.NETWORKS`, or a
+            `PaleConfig`.
         input_shape: `(H, W, 3)`; H and W may be any size, or None for sizes known at run time.
-        include_preprocessing: Whether the model normalises its inputs with ImageNet's mean and
+        include_preprocessing: Whether the model normalizes its inputs with ImageNet's mean and
             deviation. Inputs are then floats in 0..255.
-        weights: Path of a `.weights.h5` or `.keras` file of the same variant, or None for random
-            weights. The classifier of a whole network is left out.
+        weights: Path of a `.weights.h5` or `.keras` file of any model with this backbone, or None
+            for random weights. What is not of the backbone is left out.
         input_tensor: Optional Keras tensor to build the model upon.
         drop_path_rate: Stochastic depth rate of the last block; None takes the configuration's.
         name: Name of the model; None takes the configuration's with `_backbone`.
+        output_norms: Whether every level of the pyramid goes through a LayerNorm of its own, as
+            Swin's do in front of dense heads.
 
     Returns:
-        A `keras.Model` whose output is a dict, `{"P2", "P3", "P4", "P5"}`, of feature maps
+        A `PaleModel` whose output is a dict, `{"P2", "P3", "P4", "P5"}`, of feature maps
         `[B, ceil(H/s), ceil(W/s), C·s/4]` at strides `s` = 4, 8, 16, 32.
 
     Raises:
@@ -52,20 +60,72 @@ def pale_backbone(
         config = dataclasses.replace(config, drop_path_rate=drop_path_rate)
     weights = check_weights_path(weights)
     image, inputs = image_input(input_shape, input_tensor)
-    pyramid = pale_stages(image, config, include_preprocessing)
-    model = keras.Model(inputs, pyramid, name=name or f"{config.name}_backbone")
+    outputs = pale_stages(image, config, include_preprocessing, output_norms)
+    model = PaleModel(inputs, outputs, name=name or f"{config.name}_backbone")
     if weights is not None:
         load_weights(model, weights)
     return model
 
 
-def pale_stages(image, config, include_preprocessing=True):
+@keras.saving.register_keras_serializable(package="pale_tf")
+class PaleModel(keras.Model):
+    """A functional model that has a backbone: it says where the pyramid of the four stages is.
+
+    KerasHub's tasks read `pyramid_outputs`, keras-cv's `pyramid_level_inputs`.
+    """
+
+    @property
+    def pyramid_outputs(self):
+        """Dict of the Keras tensors `"P2"` to `"P5"`."""
+        return pyramid(self)
+
+    @property
+    def pyramid_level_inputs(self):
+        """Dict of the names of the layers that give `"P2"` to `"P5"`."""
+        return pyramid_layers(self)
+
+
+def pyramid(model):
+    """The pyramid inside a model.
+
+    Args:
+        model: A functional `keras.Model` that has a backbone, such as a classifier or what an old
+            file holds.
+
+    Returns:
+        Dict of the Keras tensors `"P2"` to `"P5"`, `[B, ceil(H/s), ceil(W/s), C·s/4]` at strides
+        `s` = 4, 8, 16, 32. Where outputs are normed, they are the normed ones.
+
+    Raises:
+        ValueError: If the model does not have the four stages.
+    """
+    return {level: model.get_layer(name).output for level, name in pyramid_layers(model).items()}
+
+
+def pyramid_layers(model):
+    """Names of the layers that give `pyramid`, by level; arguments and errors are the same."""
+    last = {}
+    for layer in model.layers:  # a layer comes after all that it depends on
+        stage = names.stage_of(layer.name)
+        if stage is not None:
+            last[names.level_of(stage)] = layer.name
+    if set(last) != set(names.LEVELS):
+        raise ValueError(
+            "`model` must be functional and have the layers of the four stages, stage1_… to "
+            f"stage4_…. Received: {model.name!r}, which gives {sorted(last)}"
+        )
+    existing = {layer.name for layer in model.layers}
+    norms = {level: names.output_norm(level) for level in names.LEVELS}
+    return {level: norms[level] if norms[level] in existing else last[level] for level in last}
+
+
+def pale_stages(image, config, include_preprocessing=True, output_norms=False):
     """Applies the four stages of a network.
 
     Args:
         image: Keras tensor, `[B, H, W, 3]`.
         config: A `PaleConfig`.
-        include_preprocessing: As in `pale_backbone`.
+        include_preprocessing, output_norms: As in `pale_backbone`.
 
     Returns:
         Dict of the Keras tensors `"P2"` to `"P5"`.
@@ -73,23 +133,27 @@ def pale_stages(image, config, include_preprocessing=True):
     x = image
     if include_preprocessing:
         x = keras.layers.Normalization(
-            mean=IMAGE_MEAN, variance=IMAGE_DEVIATION**2, name="normalization"
+            mean=IMAGE_MEAN, variance=IMAGE_DEVIATION**2, name=names.PREPROCESSING
         )(x)
     rates = iter(drop_path_schedule(config.drop_path_rate, sum(config.depths)))
-    pyramid = {}
+    levels = {}
     for stage, depth in enumerate(config.depths):
         x = _merging(config, stage)(x)
         if stage == 0 and config.position == "absolute":
             x = AbsolutePositionEncoding(name="stage1_position")(x)
+        state = State(x)
         for block in range(depth):
-            x = pale_block(x, config, stage, block, next(rates))
-        pyramid[f"P{stage + 2}"] = x
-    return pyramid
+            state = apply_block(state, config, stage, block, next(rates))
+        x = state.map
+        levels[names.level_of(stage + 1)] = x
+    if output_norms:
+        return {k: LayerNorm(name=names.output_norm(k))(level) for k, level in levels.items()}
+    return levels
 
 
 def _merging(config, stage):
     """The layer that opens a stage."""
-    filters, name = config.stage_dims[stage], f"stage{stage + 1}_merging"
+    filters, name = config.stage_dims[stage], names.merging(stage + 1)
     if config.merging == "overlapping":
         kernel_size, strides = (7, 4) if stage == 0 else (3, 2)
         return OverlappingMerging(filters, kernel_size, strides, name=name)
@@ -101,17 +165,6 @@ def _merging(config, stage):
 def drop_path_schedule(rate, depth):
     """Rates of `depth` blocks, rising linearly from 0 to `rate` (Huang et al. 2016)."""
     return [float(value) for value in np.linspace(0.0, rate, depth)]
-
-
-def resolve_config(config):
-    """Returns the `PaleConfig` that a variant's name stands for, or the configuration itself."""
-    if isinstance(config, PaleConfig):
-        return config
-    if not isinstance(config, str) or config not in VARIANTS:
-        raise ValueError(
-            f"`config` must be a `PaleConfig` or one of {sorted(VARIANTS)}. Received: {config!r}"
-        )
-    return VARIANTS[config]
 
 
 def image_input(input_shape, input_tensor=None):

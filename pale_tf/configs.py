@@ -1,10 +1,11 @@
-"""The shapes of the networks: `PaleConfig` and the variants of the paper, plus one nano of ours."""
+"""The shapes of the networks: `PaleConfig`, and one table of those that have a name, `NETWORKS`."""
 
 import dataclasses
 
 from pale_tf.checks import check_pair, check_positive_int, check_rate
-from pale_tf.layers.attention import Place, make_attention
+from pale_tf.layers.attention import block_attention
 from pale_tf.layers.attention.base import PROJECTIONS
+from pale_tf.layers.blocks import check_block
 
 POSITIONS = ("conditional", "absolute", "none")
 MERGINGS = ("overlapping", "patch")
@@ -28,11 +29,12 @@ class PaleConfig:
             the four stages.
         attention_options: Further arguments of the attention layers, or a dict of them for each of
             the four stages; they go before what the attention's paper sets for the stage.
-        projection: What makes queries, keys and values: `"separable"` convolutions or `"linear"`
-            layers.
+        projection: How queries, keys and values are made: by `"separable"` convolutions or by
+            `"linear"` layers.
         position: Position encoding: `"conditional"`, in every block; `"absolute"`, once, before the
             first block; or `"none"`.
-        merging: What opens the stages: `"overlapping"` convolutions, or Swin's `"patch"`es.
+        merging: Layers that open the stages: `"overlapping"` convolutions, or Swin's `"patch"`es.
+        block: Name of a kind of block in `pale_tf.layers.blocks.BLOCKS`.
 
     Raises:
         ValueError: If a value is out of range, the stages are not four, or the heads of a stage do
@@ -53,63 +55,56 @@ class PaleConfig:
     projection: str = "separable"
     position: str = "conditional"
     merging: str = "overlapping"
+    block: str = "pale"
 
     def __post_init__(self):
         for field in dataclasses.fields(self):  # a list would leave the configuration unhashable
             object.__setattr__(self, field.name, _frozen(getattr(self, field.name)))
-        check_positive_int("embed_dim", self.embed_dim)
-        for field in ("depths", "num_heads"):
-            value = getattr(self, field)
-            if not isinstance(value, tuple | list) or len(value) != 4:
-                raise ValueError(f"`{field}` must have one entry per stage, 4. Received: {value}")
-            for entry in value:
-                check_positive_int(field, entry)
+        _check_stages(self)
+        _check_choices(self)
         check_pair("pale_size", self.pale_size)
-        options = self.attention_options
-        for entry in options if isinstance(options, tuple) else (options,):
-            if not isinstance(entry, dict):
-                raise ValueError(f"`attention_options` must be a dict. Received: {entry!r}")
         if self.mlp_ratio <= 0:
             raise ValueError(f"`mlp_ratio` must be positive. Received: {self.mlp_ratio}")
         check_rate("drop_path_rate", self.drop_path_rate)
-        for field, known in (
-            ("projection", PROJECTIONS),
-            ("position", POSITIONS),
-            ("merging", MERGINGS),
-        ):
-            value = getattr(self, field)
-            if value not in known:
-                raise ValueError(f"`{field}` must be one of {known}. Received: {value!r}")
-        for stage, channels in enumerate(self.stage_dims):
-            for block in (0, 1):  # they may alternate
-                self.make_attention(stage, block, name="check").check_channels(channels)
-
-    def make_attention(self, stage, block, **options):
-        """Makes the attention of a block.
-
-        Args:
-            stage: Index of the stage, 0 to 3.
-            block: Index of the block in its stage.
-            **options: Further arguments of the layer, such as its name.
-
-        Returns:
-            A `pale_tf.layers.attention.Attention`.
-        """
-        return make_attention(
-            _of_stage("attention", self.attention, stage),
-            Place(stage, block, self.pale_size),
-            self.num_heads[stage],
-            **{
-                "projection": self.projection,
-                **_of_stage("attention_options", self.attention_options, stage),
-                **options,
-            },
-        )
+        _check_attentions(self)
 
     @property
     def stage_dims(self):
         """Channels of the four stages: `(C, 2C, 4C, 8C)`."""
         return tuple(self.embed_dim * 2**stage for stage in range(4))
+
+    def of_stage(self, field, stage):
+        """Value of a field that is given for all stages, or for each of them, at one of them.
+
+        Args:
+            field: Name of the field, such as `"attention"`.
+            stage: Index of the stage, 0 to 3.
+        """
+        value = getattr(self, field)
+        return value[stage] if isinstance(value, tuple) else value
+
+
+def resolve_config(config):
+    """Finds the configuration that is meant.
+
+    Args:
+        config: A name in `NETWORKS`, a short name in `ALIASES`, or a `PaleConfig`.
+
+    Returns:
+        A `PaleConfig`.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    if isinstance(config, PaleConfig):
+        return config
+    name = ALIASES.get(config, config) if isinstance(config, str) else None
+    if name not in NETWORKS:
+        raise ValueError(
+            f"`config` must be a `PaleConfig` or one of {[*ALIASES, *NETWORKS]}. "
+            f"Received: {config!r}"
+        )
+    return NETWORKS[name]
 
 
 def _frozen(value):
@@ -119,48 +114,98 @@ def _frozen(value):
     return dict(value) if isinstance(value, dict) else value
 
 
-def _of_stage(argument, value, stage):
-    """What is given for all stages, or for each of them, at one of them."""
-    if not isinstance(value, tuple | list):
-        return value
-    if len(value) != 4:
-        raise ValueError(f"`{argument}` must have one entry per stage, 4. Received: {value}")
-    return value[stage]
+def _check_stages(config):
+    """Checks the fields that have, or may have, one entry per stage."""
+    check_positive_int("embed_dim", config.embed_dim)
+    for field in ("depths", "num_heads", "attention", "attention_options"):
+        value = getattr(config, field)
+        alike = field in ("depths", "num_heads")  # or one entry may stand for all
+        if len(value) != 4 if isinstance(value, tuple) else alike:
+            raise ValueError(f"`{field}` must have one entry per stage, 4. Received: {value}")
+    for field in ("depths", "num_heads"):
+        for entry in getattr(config, field):
+            check_positive_int(field, entry)
+    for stage in range(4):
+        options = config.of_stage("attention_options", stage)
+        if not isinstance(options, dict):
+            raise ValueError(f"`attention_options` must be a dict. Received: {options!r}")
 
 
-# Depths, channels and pale size are what gives the totals published by Wu et al. 2022: 22M, 48M and
-# 85M parameters and 4.2, 9.0 and 15.6 GMACs at 224x224. The heads are the project's choice, and
-# drop-path rates are those of CSWin's recipe, the closest published one.
-PALE_T = PaleConfig("pale_t", 64, (2, 2, 16, 2), (2, 4, 8, 16), drop_path_rate=0.2)
-PALE_S = PaleConfig("pale_s", 96, (2, 2, 16, 2), (2, 4, 8, 16), drop_path_rate=0.4)
-PALE_B = PaleConfig("pale_b", 128, (2, 2, 16, 2), (4, 8, 16, 32), drop_path_rate=0.5)
+def _check_choices(config):
+    """Checks the fields that take one of a few names."""
+    check_block(config.block)
+    known = {"projection": PROJECTIONS, "position": POSITIONS, "merging": MERGINGS}
+    for field, names in known.items():
+        value = getattr(config, field)
+        if value not in names:
+            raise ValueError(f"`{field}` must be one of {names}. Received: {value!r}")
 
-# Ours, not the paper's: for small images on small machines. A 32x32 image is an 8x8 map in the
-# first stage; with pale size 2 a token sees 28 of its 64 tokens, so pales stay pales there.
-PALE_N = PaleConfig("pale_n", 32, (1, 1, 4, 1), (2, 4, 8, 16), pale_size=2, drop_path_rate=0.1)
 
-# Swin-T and CSWin-T as configurations of this backbone, for comparison. Both papers give them 28.3M
-# and 23M parameters, and 4.5 and 4.3 GMACs.
-SWIN_T = PaleConfig(
-    "swin_t",
-    96,
-    (2, 2, 6, 2),
-    (3, 6, 12, 24),
-    drop_path_rate=0.2,
-    attention="shifted_window",
-    projection="linear",
-    position="none",
-    merging="patch",
-)
-CSWIN_T = PaleConfig(
-    "cswin_t",
-    64,
-    (1, 2, 21, 1),
-    (2, 4, 8, 16),
-    drop_path_rate=0.2,
-    attention="cross_shaped",
-    projection="linear",
-    position="none",
-)
+def _check_attentions(config):
+    """Checks that the attentions can be made, and that they divide the channels."""
+    for stage, channels in enumerate(config.stage_dims):
+        for block in (0, 1):  # they may alternate
+            block_attention(config, stage, block, name="check").check_channels(channels)
 
-VARIANTS = {"nano": PALE_N, "tiny": PALE_T, "small": PALE_S, "base": PALE_B}
+
+def _pale(name, embed_dim, num_heads, drop_path_rate):
+    return PaleConfig(name, embed_dim, (2, 2, 16, 2), num_heads, drop_path_rate=drop_path_rate)
+
+
+def _swin(name, embed_dim, depths, num_heads, drop_path_rate):
+    return PaleConfig(
+        name,
+        embed_dim,
+        depths,
+        num_heads,
+        drop_path_rate=drop_path_rate,
+        attention="shifted_window",
+        projection="linear",
+        position="none",
+        merging="patch",
+    )
+
+
+def _cswin(name, embed_dim, depths, num_heads, drop_path_rate):
+    return PaleConfig(
+        name,
+        embed_dim,
+        depths,
+        num_heads,
+        drop_path_rate=drop_path_rate,
+        attention="cross_shaped",
+        projection="linear",
+        position="none",
+    )
+
+
+# The networks by name.
+#
+# Pale: depths, channels and pale size are what gives the totals published by Wu et al. 2022: 22M,
+# 48M and 85M parameters and 4.2, 9.0 and 15.6 GMACs at 224x224. The heads are the project's choice,
+# and drop-path rates are those of CSWin's recipe, the closest published one. Pale-N is ours, for
+# small images on small machines: a 32x32 image is an 8x8 map in the first stage; with pale size 2 a
+# token sees 28 of its 64 tokens, so pales stay pales there.
+#
+# Swin (Liu et al. 2021) and CSWin (Dong et al. 2022): as their published code has them, in
+# microsoft/Swin-Transformer, configs/, and microsoft/CSWin-Transformer, models/cswin.py and the
+# commands in README.md. Published are 28M, 50M, 88M parameters and 4.5, 8.7, 15.4 GMACs of Swin;
+# 23M, 35M, 78M and 4.3, 6.9, 15.0 of CSWin.
+NETWORKS = {
+    config.name: config
+    for config in (
+        PaleConfig("pale_n", 32, (1, 1, 4, 1), (2, 4, 8, 16), pale_size=2, drop_path_rate=0.1),
+        _pale("pale_t", 64, (2, 4, 8, 16), 0.2),
+        _pale("pale_s", 96, (2, 4, 8, 16), 0.4),
+        _pale("pale_b", 128, (4, 8, 16, 32), 0.5),
+        _swin("swin_t", 96, (2, 2, 6, 2), (3, 6, 12, 24), 0.2),
+        _swin("swin_s", 96, (2, 2, 18, 2), (3, 6, 12, 24), 0.3),
+        _swin("swin_b", 128, (2, 2, 18, 2), (4, 8, 16, 32), 0.5),
+        _cswin("cswin_t", 64, (1, 2, 21, 1), (2, 4, 8, 16), 0.2),
+        _cswin("cswin_s", 64, (2, 4, 32, 2), (2, 4, 8, 16), 0.4),
+        _cswin("cswin_b", 96, (2, 4, 32, 2), (4, 8, 16, 32), 0.5),
+    )
+}
+
+# Short names of the Pale Transformers.
+ALIASES = {"nano": "pale_n", "tiny": "pale_t", "small": "pale_s", "base": "pale_b"}

@@ -1,13 +1,40 @@
-"""The inference form of a network: the same numbers from fewer operations."""
+"""The inference form of a network: the same numbers from fewer operations.
+
+Here is what depends on how layers are joined. What a layer makes of itself, it knows itself:
+`pale_tf.layers.folding`.
+"""
+
+import typing
 
 import keras
 import numpy as np
 
-from pale_tf.layers.attention import Attention
-from pale_tf.layers.drop_path import DropPath
-from pale_tf.layers.merging import OverlappingMerging
-from pale_tf.layers.mlp import MLP
-from pale_tf.layers.patches import PatchEmbedding
+from pale_tf import names
+from pale_tf.layers.folding import (
+    AFFINE,
+    SCALE,
+    Foldable,
+    fold_affine,
+    own_weights,
+    path_inside,
+)
+from pale_tf.layers.normalization import LayerNorm
+
+
+class Fold(typing.NamedTuple):
+    """The affine part of a norm, which another layer takes in.
+
+    Attributes:
+        norm: Name of the norm.
+        scale: Factor of each channel, float64 `[C]`.
+        shift: Summand of each channel after the scale, float64 `[C]`, or None.
+        config: Changes in the configuration of the norm.
+    """
+
+    norm: str
+    scale: np.ndarray
+    shift: np.ndarray | None
+    config: dict
 
 
 def fuse(model, input_shape=None, dtype="float32"):
@@ -20,8 +47,8 @@ def fuse(model, input_shape=None, dtype="float32"):
     with zero padding follows. Stochastic depth and dropout are gone.
 
     Args:
-        model: A functional `keras.Model` of this package, or one made of its layers under the names
-            that its networks give them. It is left as it is.
+        model: A functional `keras.Model` of layers of this package, of subclasses of them, and of
+            layers of Keras. It is left as it is.
         input_shape: `(H, W, 3)` for another image size than the model's, or None.
         dtype: Dtype policy of the result. Weights are folded in float64.
 
@@ -30,124 +57,161 @@ def fuse(model, input_shape=None, dtype="float32"):
         for others carry their names.
 
     Raises:
-        ValueError: If the model is an inference form already.
+        ValueError: If the model is an inference form already, or has a layer whose weights it does
+            not know how to carry over.
     """
-    if any(isinstance(layer, Attention) and layer.folded for layer in model.layers):
+    if any(getattr(layer, "folded", False) for layer in model.layers):
         raise ValueError(
             "`model` must be a network as it is trained. Received: what `fuse` has made already"
         )
+    _check_layers(model)
     image = None
     if input_shape is not None:
         image = keras.tree.map_structure(
             lambda tensor: keras.Input(input_shape, name=tensor.name), model.input
         )
-    folded = _foldable_norms(model)
+    folds = _find_folds(model)
+    norms = {fold.norm: fold for fold in folds.values()}
+    gone = {layer.name for layer in model.layers if _fused_config(layer) is None}
+    pairs = []
 
     def fused_layer(layer):
-        config = layer.get_config()
-        if layer.name != "predictions":  # in float32 whatever the rest is in
-            config["dtype"] = dtype
-        if isinstance(layer, keras.layers.InputLayer):
+        if isinstance(layer, keras.layers.InputLayer) or layer.name in gone:
             return layer
-        if isinstance(layer, Attention):
-            config["folded"] = True
-        if layer.name in folded and isinstance(layer, keras.layers.LayerNormalization):
-            config |= {"center": False, "scale": False}
-        if layer.name in folded and isinstance(layer, keras.layers.Normalization):
-            config["variance"] = [1.0] * len(config["mean"])
-        return type(layer).from_config(config)
+        if _is_functional(layer):
+            return fuse(layer, dtype=dtype)
+        config = _fused_config(layer)
+        if isinstance(layer, keras.layers.Layer) and layer.name != names.PREDICTIONS:
+            config["dtype"] = dtype
+        if layer.name in norms:
+            config |= norms[layer.name].config
+        pairs.append((layer, type(layer).from_config(config)))
+        return pairs[-1][1]
 
-    def call(layer, inputs, **kwargs):
-        return inputs if isinstance(layer, DropPath) else layer(inputs, **kwargs)
+    def call(layer, *inputs, **kwargs):
+        return inputs[0] if layer.name in gone else layer(*inputs, **kwargs)
 
     fused = keras.models.clone_model(model, image, clone_function=fused_layer, call_function=call)
-    for layer in fused.layers:
-        _transfer(model, layer, folded)
+    for original, layer in pairs:
+        if original.name not in norms and isinstance(original, keras.layers.Layer):
+            _transfer(original, layer, folds.get(original.name))
     return fused
 
 
-def _foldable_norms(model):
-    """Names of the norms whose affine part goes into the layer after, mapped to its name.
+def _check_layers(model):
+    """Raises a `ValueError` that names the layers with weights that are neither ours nor Keras'."""
+    unknown = [
+        f"{layer.name} ({type(layer).__name__})"
+        for layer in model.layers
+        if layer.weights and not (_is_ours(layer) or _is_keras(layer) or _is_functional(layer))
+    ]
+    if unknown:
+        raise ValueError(
+            "`model` must have its weights in layers of Keras, and in layers that say how they "
+            f"fold: see `pale_tf.layers.folding.Foldable`. Received: {', '.join(unknown)}"
+        )
 
-    A norm that is an output of the model, or feeds one that is not the layer expected, stays.
+
+def _is_ours(layer):
+    return isinstance(layer, Foldable)
+
+
+def _is_keras(layer):
+    return type(layer).__module__.startswith("keras.")
+
+
+def _is_functional(layer):
+    """Whether a layer is a model inside the model: it is fused by itself."""
+    return isinstance(layer, keras.Model) and hasattr(layer, "operations")
+
+
+def _fused_config(layer):
+    return layer.fused_config() if _is_ours(layer) else layer.get_config()
+
+
+def _find_folds(model):
+    """By the name of the layer that takes it in, the `Fold` of a norm.
+
+    The norm must feed that layer and nothing else: not the user, either. Between them there may be
+    an average over the map.
     """
-    consumers = _consumers(model)
-    pairs = {name: name.replace("_norm2", "_mlp") for name in consumers if name.endswith("_norm2")}
-    pairs["normalization"] = "stage1_merging"
-    folded = {name: after for name, after in pairs.items() if consumers.get(name) == {after}}
-    if consumers.get("norm") == {"avg_pool"} and consumers["avg_pool"] == {"predictions"}:
-        folded["norm"] = "predictions"
-    return folded
+    consumers, layers = _consumers(model), {layer.name: layer for layer in model.layers}
+    folds = {}
+    for norm in model.layers:
+        fold = _affine_part(norm)
+        after = layers.get(_only(consumers[norm.name]))
+        if fold and isinstance(after, keras.layers.GlobalAveragePooling2D):
+            after = layers.get(_only(consumers[after.name]))
+        if fold and after and _absorbs(after, fold) and not _is_shared(model, after):
+            folds[after.name] = fold
+    return folds
+
+
+def _affine_part(layer):
+    """The `Fold` of a norm that ends in an affine transform of the last axis, or None."""
+    if type(layer) in (LayerNorm, keras.layers.LayerNormalization):
+        if layer.axis not in (-1, [-1]) or not (layer.scale and layer.center):
+            return None
+        scale, shift = (np.asarray(weight, "float64") for weight in (layer.gamma, layer.beta))
+        return Fold(layer.name, scale, shift, {"scale": False, "center": False})
+    if type(layer) is keras.layers.Normalization:
+        if layer.input_variance is None or layer.invert or tuple(layer.axis) != (-1,):
+            return None
+        variance = np.asarray(layer.input_variance, "float64").reshape(-1)
+        config = {"variance": [1.0] * len(variance)}
+        return Fold(layer.name, 1 / np.sqrt(variance), None, config)
+    return None
+
+
+def _absorbs(layer, fold):
+    """Whether a layer can take a `Fold` in."""
+    if type(layer) is keras.layers.Dense:
+        return len(layer.weights) == 2  # kernel and bias, nothing adapted or quantized
+    enough = (AFFINE,) if fold.shift is not None else (AFFINE, SCALE)
+    return _is_ours(layer) and layer.absorbs in enough
 
 
 def _consumers(model):
-    """By the name of each layer, the names of what its outputs go to; `""` is the user."""
-    consumers = {layer.name: set() for layer in model.layers}
-    for layer in model.layers:
-        for node in layer._inbound_nodes:
+    """By the name of each operation, the names of what reads its outputs; `""` is the user."""
+    consumers = {operation.name: [] for operation in model.operations}
+    for nodes in model._nodes_by_depth.values():
+        for node in nodes:
             for tensor in node.input_tensors:
-                consumers.setdefault(tensor._keras_history.operation.name, set()).add(layer.name)
+                consumers[tensor._keras_history.operation.name].append(node.operation.name)
     for tensor in model.outputs:
-        consumers[tensor._keras_history.operation.name].add("")
+        consumers[tensor._keras_history.operation.name].append("")
     return consumers
 
 
-def _transfer(model, layer, folded):
-    """Gives `layer`, of the fused model, the weights of the layer of `model` it stands for."""
-    original = model.get_layer(layer.name)
-    before = {after: name for name, after in folded.items()}.get(layer.name)
-    before = model.get_layer(before) if before else None
-    if isinstance(layer, Attention):
-        _fold_attention(original, layer)
-    elif layer.name in folded:
-        pass  # has no weights left
-    elif before is None:
+def _only(values):
+    """The one value of a list; None if there are more, or none."""
+    return values[0] if len(values) == 1 else None
+
+
+def _is_shared(model, layer):
+    """Whether a model calls a layer more than once."""
+    nodes = [node for nodes in model._nodes_by_depth.values() for node in nodes]
+    return sum(node.operation is layer for node in nodes) > 1
+
+
+def _transfer(original, layer, fold):
+    """Gives a layer of the fused model the weights of the one that it stands for."""
+    if fold is None and _fused_config(original) == original.get_config():
         layer.set_weights(original.get_weights())
-    elif isinstance(layer, MLP):
-        _set(layer.expand, *_fold_affine(*_weights(before), *_weights(original.expand)))
-        layer.contract.set_weights(original.contract.get_weights())
-    elif isinstance(layer, keras.layers.Dense):
-        _set(layer, *_fold_affine(*_weights(before), *_weights(original)))
-    elif isinstance(layer, OverlappingMerging | PatchEmbedding):
-        kernel, bias = _weights(original.convolution)
-        deviation = np.sqrt(np.asarray(before.input_variance, "float64").reshape(-1))
-        _set(layer.convolution, kernel / deviation[:, None], bias)
-        layer.norm.set_weights(original.norm.get_weights())
-
-
-def _fold_attention(original, fused):
-    """Folds BatchNorms and scale of an attention into its point-wise kernels."""
-    # What else the layer holds keeps its values; BatchNorms are gone.
-    values = {_path(original, weight): weight for weight in original.weights}
-    for weight in fused.weights:
-        weight.assign(values[_path(fused, weight)])
-    for name in ("query", "key", "value"):
-        source, target = getattr(original, name), getattr(fused, name)
-        factor = original.scale if name == "query" else 1.0
-        if original.projection == "separable":
-            gamma, beta, mean, variance = _weights(source.norm)
-            scale = gamma / np.sqrt(variance + source.norm.epsilon)
-            source, target = source.pointwise, target.pointwise
-            kernel, bias = _fold_affine(scale, beta - mean * scale, *_weights(source))
-        else:
-            kernel, bias = _weights(source)
-        _set(target, kernel * factor, bias * factor)
-
-
-def _path(layer, weight):
-    """Path of a weight inside a layer, whatever holds the layer."""
-    return weight.path.split(f"{layer.name}/", 1)[1]
-
-
-def _fold_affine(scale, shift, kernel, bias):
-    """Kernel and bias of `(x * scale + shift) @ kernel + bias`, as one point-wise layer."""
-    return scale[:, None] * kernel, shift @ kernel + bias
-
-
-def _weights(layer):
-    """The weights of a layer, in float64."""
-    return [np.asarray(weight, "float64") for weight in layer.get_weights()]
-
-
-def _set(layer, kernel, bias):
-    layer.set_weights([kernel.astype("float32"), bias.astype("float32")])
+        return
+    scale, shift = (fold.scale, fold.shift) if fold else (None, None)
+    if _is_ours(original):
+        values = original.fused_weights(scale, shift)
+    else:
+        values = own_weights(original)
+        fold_affine(values, "", scale, shift)
+    weights = {path_inside(layer, weight): weight for weight in layer.weights}
+    missing, left = sorted(weights.keys() - values.keys()), sorted(values.keys() - weights.keys())
+    if missing or left or len(weights) < len(layer.weights):
+        raise ValueError(
+            "`model` must have layers whose `fused_weights` are the weights of their inference "
+            f"form. Received: {layer.name} ({type(layer).__name__}), which gives none for {missing}"
+            f" and has no place for {left}"
+        )
+    for path, weight in weights.items():
+        weight.assign(values[path].astype("float32"))

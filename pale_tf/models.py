@@ -4,10 +4,11 @@ import dataclasses
 
 import keras
 
-from pale_tf.backbone import image_input, pale_stages, resolve_config
+from pale_tf import names
+from pale_tf.backbone import PaleModel, image_input, pale_stages
 from pale_tf.checks import check_positive_int
-from pale_tf.configs import PALE_B, PALE_N, PALE_S, PALE_T
-from pale_tf.layers.block import KERNEL_INITIALIZER
+from pale_tf.configs import NETWORKS, resolve_config
+from pale_tf.layers.initializers import KERNEL_INITIALIZER
 from pale_tf.layers.normalization import LayerNorm
 from pale_tf.weights import check_weights_path, load_weights
 
@@ -21,11 +22,11 @@ def PaleT(  # noqa: N802
     pooling=None,
     classes=1000,
     classifier_activation="softmax",
-    drop_path_rate=PALE_T.drop_path_rate,
-    name=PALE_T.name,
-    attention=PALE_T.attention,
+    drop_path_rate=NETWORKS["pale_t"].drop_path_rate,
+    name="pale_t",
+    attention="pale",
 ):
-    return pale_network(**locals(), config=PALE_T)
+    return pale_network(**locals(), config="pale_t")
 
 
 def PaleS(  # noqa: N802
@@ -37,11 +38,11 @@ def PaleS(  # noqa: N802
     pooling=None,
     classes=1000,
     classifier_activation="softmax",
-    drop_path_rate=PALE_S.drop_path_rate,
-    name=PALE_S.name,
-    attention=PALE_S.attention,
+    drop_path_rate=NETWORKS["pale_s"].drop_path_rate,
+    name="pale_s",
+    attention="pale",
 ):
-    return pale_network(**locals(), config=PALE_S)
+    return pale_network(**locals(), config="pale_s")
 
 
 def PaleB(  # noqa: N802
@@ -53,11 +54,11 @@ def PaleB(  # noqa: N802
     pooling=None,
     classes=1000,
     classifier_activation="softmax",
-    drop_path_rate=PALE_B.drop_path_rate,
-    name=PALE_B.name,
-    attention=PALE_B.attention,
+    drop_path_rate=NETWORKS["pale_b"].drop_path_rate,
+    name="pale_b",
+    attention="pale",
 ):
-    return pale_network(**locals(), config=PALE_B)
+    return pale_network(**locals(), config="pale_b")
 
 
 def PaleN(  # noqa: N802
@@ -69,20 +70,12 @@ def PaleN(  # noqa: N802
     pooling=None,
     classes=1000,
     classifier_activation="softmax",
-    drop_path_rate=PALE_N.drop_path_rate,
-    name=PALE_N.name,
-    attention=PALE_N.attention,
+    drop_path_rate=NETWORKS["pale_n"].drop_path_rate,
+    name="pale_n",
+    attention="pale",
 ):
-    return pale_network(**locals(), config=PALE_N)
+    return pale_network(**locals(), config="pale_n")
 
-
-# The networks by their default names.
-BUILDERS = {
-    PALE_N.name: PaleN,
-    PALE_T.name: PaleT,
-    PALE_S.name: PaleS,
-    PALE_B.name: PaleB,
-}
 
 _DOCSTRING = """Builds {title}.
 
@@ -91,15 +84,15 @@ https://arxiv.org/abs/2112.14000), AAAI 2022. {source} There are no pre-trained 
 
 Args:
     include_top: Whether to end in a classifier.
-    include_preprocessing: Whether the model normalises its inputs with ImageNet's mean and
-        deviation. Inputs are then floats in 0..255; otherwise they come normalised.
-    weights: Path of a `.weights.h5` or `.keras` file of the same variant, or None for random
-        weights. If its classifier has another number of classes, everything else is loaded, the
-        classifier stays random, and a warning says so.
+    include_preprocessing: Whether the model normalizes its inputs with ImageNet's mean and
+        deviation. Inputs are then floats in 0..255; otherwise they come normalized.
+    weights: Path of a `.weights.h5` or `.keras` file of any model with this backbone, or None for
+        random weights. Where the head differs, as with another number of classes, it stays random,
+        and a warning says so.
     input_tensor: Optional Keras tensor of images, `[B, H, W, 3]`, to build the model upon.
     input_shape: `(H, W, 3)`. H and W may be any size, and None for sizes known at run time.
         Defaults to `(224, 224, 3)` with the classifier, else to `(None, None, 3)`.
-    pooling: What ends the model without a classifier: None for the last feature map
+    pooling: End of a model without a classifier: None for the last feature map
         `[B, ceil(H/32), ceil(W/32), {channels}]`, `"avg"` or `"max"` for `[B, {channels}]`.
     classes: Number of classes of the classifier.
     classifier_activation: Activation of the classifier; None for logits. Runs in float32.
@@ -110,26 +103,27 @@ Args:
         is set in a `PaleConfig` and built by `pale_network`.
 
 Returns:
-    A functional `keras.Model`. Its layers are named as the paper speaks of them, such as
-    `stage3_block2_attention`.
+    A `PaleModel`, which is a functional `keras.Model`. Its layers are named as the paper speaks of
+    them, such as `stage3_block2_attention`; `pale_tf.names` has the list.
 
 Raises:
     ValueError: If an argument is out of range, or the weights are not those of this variant.
 """
 
 
-def _document(model, title, source, config):
-    model.__doc__ = _DOCSTRING.format(title=title, source=source, channels=config.stage_dims[-1])
+def _document(build, title, source, name):
+    channels = NETWORKS[name].stage_dims[-1]
+    build.__doc__ = _DOCSTRING.format(title=title, source=source, channels=channels)
 
 
-_document(PaleT, "Pale-T", "22M parameters, 4.2 GMACs at 224x224.", PALE_T)
-_document(PaleS, "Pale-S", "48M parameters, 9.0 GMACs at 224x224.", PALE_S)
-_document(PaleB, "Pale-B", "85M parameters, 15.6 GMACs at 224x224.", PALE_B)
+_document(PaleT, "Pale-T", "22M parameters, 4.2 GMACs at 224x224.", "pale_t")
+_document(PaleS, "Pale-S", "48M parameters, 9.0 GMACs at 224x224.", "pale_s")
+_document(PaleB, "Pale-B", "85M parameters, 15.6 GMACs at 224x224.", "pale_b")
 _document(
     PaleN,
     "Pale-N, a nano Pale Transformer",
     "Pale-N is this project's, not the paper's: a small network for small images.",
-    PALE_N,
+    "pale_n",
 )
 
 
@@ -150,7 +144,8 @@ def pale_network(
     """Builds the network of any configuration.
 
     Args:
-        config: `"nano"`, `"tiny"`, `"small"`, `"base"` or a `PaleConfig`.
+        config: `"nano"`, `"tiny"`, `"small"`, `"base"`, a name in `pale_tf.configs.NETWORKS`, or a
+            `PaleConfig`.
         drop_path_rate, name, attention: As in `PaleT`; None takes the configuration's.
 
     The other arguments, the result and the errors are those of `PaleT`.
@@ -176,9 +171,9 @@ def pale_network(
             activation=classifier_activation,
             kernel_initializer=KERNEL_INITIALIZER.clone(),
             dtype="float32",
-            name="predictions",
+            name=names.PREDICTIONS,
         )(x)
-    model = keras.Model(inputs, x, name=name or config.name)
+    model = PaleModel(inputs, x, name=name or config.name)
     if weights is not None:
         load_weights(model, weights)
     return model

@@ -63,7 +63,7 @@ def group_columns(x, num_groups, num_heads):
     _, height, width, channels = ops.shape(x)
     columns = ceil_div(width, num_groups)  # s
     x = pad_end(x, 2, columns * num_groups - width)
-    # Group and head are neighbours in memory, and so are row and column-within-group.
+    # Group and head are neighbors in memory, and so are row and column-within-group.
     x = ops.reshape(x, (-1, height * columns, num_groups * num_heads, channels // num_heads))
     # [B, H·s, N·heads, C/heads]
     return ops.transpose(x, (0, 2, 1, 3))

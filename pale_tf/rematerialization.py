@@ -1,12 +1,11 @@
 """Gradient checkpointing: less memory in training for more time (Chen et al. 2016)."""
 
+from pale_tf import names
 from pale_tf.layers.attention import Attention
 from pale_tf.layers.mlp import MLP
 
-STAGES = (1, 2, 3, 4)
 
-
-def rematerialize(model, stages=STAGES):
+def rematerialize(model, stages=names.STAGES):
     """Makes blocks compute again, in the backward pass, what they would otherwise keep for it.
 
     Of each block, the weights of the attention and the hidden layer of the MLP are not kept: they
@@ -23,12 +22,11 @@ def rematerialize(model, stages=STAGES):
             drop other weights the second time.
     """
     stages = tuple(stages)
-    if not set(stages) <= set(STAGES):
-        raise ValueError(f"`stages` must be some of {STAGES}. Received: {stages}")
-    prefixes = tuple(f"stage{stage}_" for stage in stages)
+    if not set(stages) <= set(names.STAGES):
+        raise ValueError(f"`stages` must be some of {names.STAGES}. Received: {stages}")
     layers = [layer for layer in model.layers if isinstance(layer, Attention | MLP)]
     dropping = [layer.name for layer in layers if getattr(layer, "dropout", 0.0) > 0.0]
     if dropping:
         raise ValueError(f"`model` must have no attention dropout. Received: {dropping}")
     for layer in layers:
-        layer.rematerialize = layer.name.startswith(prefixes)
+        layer.rematerialize = names.stage_of(layer.name) in stages

@@ -1,4 +1,4 @@
-"""What tokens and networks look at, measured and not taken from definitions. Arrays, no pictures.
+"""Regions that tokens and networks look at, measured and not taken from definitions. No pictures.
 
 `python benchmarks/figure1.py` draws them.
 """
@@ -17,7 +17,7 @@ def region(layer, size, token, channels=16, seed=0, batch_size=64):
     """The tokens on which the output of one token depends.
 
     The input of every token of a random map is changed, one at a time. With separable projections,
-    the 3×3 neighbours of what a token attends to are in the region too.
+    the 3×3 neighbors of what a token attends to are in the region too.
 
     Args:
         layer: A layer from `[B, H, W, C]` to `[B, H, W, C]`.
@@ -81,7 +81,7 @@ def attention_weights(layer, inputs, token=None):
         outputs = outputs[0] if token is None else outputs[0, token[0], token[1]]
         return outputs.reshape(*outputs.shape[:-1], heads, depth)
 
-    # What position terms of the values add.
+    # The position terms of the values add to it.
     offset = received(np.zeros(value.shape, "float32"))
     tokens, weights = size[0] * size[1], []
     for start in range(0, tokens, depth):
@@ -98,7 +98,7 @@ def effective_receptive_field(backbone, images):
     """How much each pixel moves the middle token of every stage (Luo et al. 2016, section 3).
 
     Args:
-        backbone: What `pale_tf.pale_backbone` makes.
+        backbone: A model that `pale_tf.pale_backbone` makes.
         images: `[B, H, W, 3]`, over which is averaged.
 
     Returns:

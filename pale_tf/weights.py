@@ -1,8 +1,9 @@
 """Loads weights files into models, checked tensor by tensor.
 
 Keras matches the tensors of a file to those of a model by the order of their layers, and says
-little when they differ. Here they are matched by layer name, so that a backbone takes the weights
-of a classifier and the other way round, and every difference is named.
+little when they differ. Here they are matched by layer name, and every difference is named: a model
+takes the backbone of any other, whatever head each of them has. `pale_tf.names` says which layers
+are the backbone.
 """
 
 import io
@@ -16,22 +17,21 @@ import zipfile
 
 import h5py
 
-# What follows the stages. It may be missing, be left over, or have another number of classes;
-# everything else must match.
-HEAD_LAYERS = ("norm", "predictions")
+from pale_tf import names
 
 SUFFIXES = (".weights.h5", ".keras")
 
 
 class WeightsReport(typing.NamedTuple):
-    """What `load_weights` did.
+    """Result of `load_weights`.
 
     Attributes:
         path: Path of the file.
         loaded: Names of the tensors that were loaded, such as
             `stage1_block1_attention/query/pointwise/0`.
-        skipped: For each tensor of the model's head that kept its values, why.
-        unused: Names of the tensors of the file's head that the model has no place for.
+        skipped: For each tensor outside the backbone that kept its values, why.
+        unused: Names of the tensors of the file, outside its backbone, that the model has no place
+            for.
     """
 
     path: str
@@ -70,21 +70,21 @@ def check_weights_path(weights):
 
 
 def load_weights(model, path):
-    """Loads a weights file of the same variant into `model`.
+    """Loads the weights of a model with the same backbone into `model`.
 
-    The tensors of the stages must all be there with the right shapes. Those of the head (the final
-    norm and the classifier) are loaded where they fit; a warning names those that do not. The
-    states of random generators are not weights and are left alone.
+    The tensors of the backbone must all be there with the right shapes. Those outside, of a
+    classifier or of decoders, are loaded where they fit; a warning names those of the model that
+    keep their values. The states of random generators are not weights and are left alone.
 
     Args:
-        model: A model of this package, or one with the same layer names.
+        model: A model of this package, or one with the same names of layers.
         path: A file written by `model.save_weights` or `model.save`.
 
     Returns:
         A `WeightsReport`. It is logged at level INFO too.
 
     Raises:
-        ValueError: If the file is not a weights file, or not one of this variant. The model is
+        ValueError: If the file is not a weights file, or its backbone is another one. The model is
             then unchanged.
     """
     path = check_weights_path(path)
@@ -148,15 +148,15 @@ def _compare(path, found, expected):
         else:
             loaded.append(name)
     unused = [name for name in found if name not in expected]
-    stages = [f"{name}: {why}" for name, why in wrong.items() if not _in_head(name)]
-    stages += [f"{name}: not in the model" for name in unused if not _in_head(name)]
-    if stages:
+    differ = [f"{name}: {why}" for name, why in wrong.items() if _in_backbone(name)]
+    differ += [f"{name}: not in the model" for name in unused if _in_backbone(name)]
+    if differ:
         raise ValueError(
-            "`weights` must be a file of the same variant as the model. "
-            f"Received: {path!r}, in which {len(stages)} tensors differ, the first: {stages[0]}"
+            "`weights` must be a file of a model with the same backbone, of the same variant. "
+            f"Received: {path!r}, in which {len(differ)} tensors differ, the first: {differ[0]}"
         )
     return WeightsReport(path, loaded, wrong, unused)
 
 
-def _in_head(name):
-    return name.split("/")[0] in HEAD_LAYERS
+def _in_backbone(name):
+    return names.in_backbone(name.split("/")[0])

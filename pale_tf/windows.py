@@ -1,4 +1,4 @@
-"""Feature map <-> windows of neighbouring tokens. Pure functions, no weights.
+"""Feature map <-> windows of neighboring tokens. Pure functions, no weights.
 
 A stripe is a window as wide, or as high, as the map. Where windows do not divide the map, zeros are
 appended below and on the right, and `real_tokens` says what is real. As in `partition`, grouping
@@ -59,8 +59,8 @@ def real_tokens(height, width, group):
 
     Args:
         height, width: Size of the map.
-        group: What groups a feature map for one head, such as `group_windows`: from `[B, H, W, 1]`
-            to `[B, N, L, 1]`.
+        group: Function that groups a feature map for one head, such as `group_windows`: from
+            `[B, H, W, 1]` to `[B, N, L, 1]`.
 
     Returns:
         Boolean `[N, L]`, or None if the groups have no more tokens than the map.
@@ -73,7 +73,7 @@ def real_tokens(height, width, group):
 
 
 def interlace(x, num_groups):
-    """Makes interlaced lines neighbours, on both axes.
+    """Makes interlaced lines neighbors, on both axes.
 
     Line `k·N + g` goes to place `g·s + k`, with `N` groups of `s = ceil(size / N)` lines. Zeros are
     appended up to `N·s` lines first.
@@ -114,7 +114,7 @@ def roll(x, rows, columns):
 
 
 def _exchange(x, outer, inner, rest):
-    """Swaps two neighbouring axes, of which memory holds `[…, outer, inner, rest]`."""
+    """Swaps two neighboring axes, of which memory holds `[…, outer, inner, rest]`."""
     x = ops.reshape(x, (-1, outer, inner, rest))
     return ops.transpose(x, (0, 2, 1, 3))
 

@@ -9,9 +9,9 @@ if not __package__:  # run as a file: import from the repository, not from this 
 
 from common.cli import Parser, natural_int, new_file, positive_int, run_folder
 from common.errors import ProgramError, SettingError
-from common.run_files import EMA_MODEL, LABELS, MODEL
-from common.runtime import quiet_tensorflow
-from training.recipe import read_config
+from common.run_files import EMA_MODEL, MODEL
+from common.runtime import import_tensorflow
+from training.recipe import read_recipe
 
 SPLITS = ("train", "validation", "test")
 NETWORKS = {"raw": MODEL, "ema": EMA_MODEL}
@@ -20,15 +20,16 @@ NETWORKS = {"raw": MODEL, "ema": EMA_MODEL}
 def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
-    quiet_tensorflow()
-    try:
-        scores = evaluate(flags)
-    except ProgramError as error:
-        parser.stop(error)
+    import_tensorflow()
     from common.files import write_json
 
     path = flags.json or flags.run / f"evaluation-{flags.split}.json"
     try:
+        recipe = read_recipe(flags.run)
+        changes = {"dataset": flags.dataset, "batch_size": flags.batch_size}
+        changes = {name: value for name, value in changes.items() if value is not None}
+        recipe = dataclasses.replace(recipe, **changes)
+        scores = evaluate(flags.run, recipe, flags.split, flags.data_dir, flags.max_unreadable)
         write_json(path, scores)
     except ProgramError as error:
         parser.stop(error)
@@ -49,7 +50,7 @@ def make_parser():
         "--classes",
         type=natural_int,
         default=20,
-        help="rows of classes in the table, the least accurate ones (default: %(default)s)",
+        help="rows of classes in the table, those with the lowest scores (default: %(default)s)",
     )
     add(
         "--max-unreadable",
@@ -61,36 +62,60 @@ def make_parser():
     return parser
 
 
-def evaluate(flags):
-    """Scores of the run's networks, by `raw` and `ema`, and what they are scores of."""
-    recipe, _ = read_config(flags.run)
-    if flags.batch_size is not None:
-        recipe = dataclasses.replace(recipe, batch_size=flags.batch_size)
-    from common.trained import load_network
-    from training.data.sources import open_source
-    from training.data.unreadable import Unreadable
-    from training.loop.evaluation import predict_split, summarise
+def evaluate(run, recipe, split, data_dir=None, max_unreadable=100):
+    """Scores the networks of a run.
 
-    dataset = flags.dataset or recipe.dataset
-    source = open_source(dataset, flags.data_dir)
-    labels = (flags.run / LABELS).read_text().splitlines()
-    if labels != source.labels:
-        raise SettingError(
-            f"argument --dataset: the run has {len(labels)} classes, {labels[0]} to {labels[-1]}; "
-            f"{dataset} has {len(source.labels)}, {source.labels[0]} to {source.labels[-1]}"
-        )
-    unreadable = Unreadable(flags.max_unreadable)
-    scores = {"run": str(flags.run), "dataset": dataset, "split": flags.split}
-    for name, file in NETWORKS.items():
-        if (flags.run / file).exists():
-            network = load_network(flags.run / file)
-            predictions = predict_split(network, source, flags.split, recipe, unreadable)
-            scores[name] = summarise(predictions, labels)
+    Args:
+        run: The run's folder.
+        recipe: The `Recipe`: task, data set, batch size, and how images are prepared.
+        split: `train`, `validation` or `test`.
+        data_dir: Folder of TFDS data sets, or None for TFDS' own.
+        max_unreadable: Number of images that may fail to decode.
+
+    Returns:
+        Dict of the scores by `raw` and `ema`, and of what they are scores of.
+
+    Raises:
+        ProgramError: If the data are not those of such a network, or cannot be read.
+    """
+    from common.trained import load_network
+    from training.data.unreadable import Unreadable
+    from training.loop.evaluation import evaluate_networks
+    from training.tasks import load_task
+
+    task = load_task(recipe.task)
+    source = task.open_source(recipe.dataset, data_dir)
+    for name, text in task.files(source).items():
+        own = (run / name).read_text()
+        if own != text:
+            raise SettingError(
+                f"argument --dataset: {run / name} has {_ends(own)}; {recipe.dataset} has "
+                f"{_ends(text)}"
+            )
+    unreadable = Unreadable(max_unreadable)
+    networks = {
+        name: load_network(run / file) for name, file in NETWORKS.items() if (run / file).exists()
+    }
+    reports = evaluate_networks(networks, task, source, split, recipe, unreadable)
+    scores = {"run": str(run), "dataset": recipe.dataset, "split": split, "score": task.score}
+    for name, report in reports.items():
+        scores[name] = {"images": report.images, **report.scores(), "classes": report.classes()}
     return {**scores, "unreadable_images": unreadable.names}
 
 
+def _ends(text):
+    """The lines of a file in a few words."""
+    lines = text.splitlines()
+    return f"{len(lines)} lines, {lines[0]} to {lines[-1]}"
+
+
 def print_table(scores, rows):
-    """Prints the scores of all networks, and of the least accurate classes."""
+    """Prints the scores of all networks, and those of the classes with the lowest scores.
+
+    Args:
+        scores: Dict that `evaluate` returned.
+        rows: Classes at most.
+    """
     import rich.console
     import rich.table
 
@@ -98,14 +123,15 @@ def print_table(scores, rows):
     table = rich.table.Table(title=f"{scores['dataset']}, {scores['split']}")
     for heading in ("", "images", *found):
         table.add_column(heading, justify="left" if not heading else "right")
-    images = str(scores["raw"]["images"])
-    for title, key in (("top-1", "accuracy"), ("top-5", "top5_accuracy"), ("loss", "loss")):
-        table.add_row(title, images, *(f"{scores[name][key]:.4f}" for name in found))
+    raw = scores["raw"]
+    for key in (key for key in raw if key not in ("images", "classes")):
+        numbers = (f"{scores[name][key]:.4f}" for name in found)
+        table.add_row(key, str(raw["images"]), *numbers)
     table.add_section()
-    classes = scores["raw"]["classes"]
-    for label in sorted(classes, key=lambda label: classes[label]["accuracy"])[:rows]:
-        accuracies = (scores[name]["classes"][label]["accuracy"] for name in found)
-        table.add_row(label, str(classes[label]["images"]), *(f"{a:.4f}" for a in accuracies))
+    score, classes = scores["score"], raw["classes"]
+    for label in sorted(classes, key=lambda label: classes[label][score])[:rows]:
+        numbers = (f"{scores[name]['classes'][label][score]:.4f}" for name in found)
+        table.add_row(label, str(classes[label]["images"]), *numbers)
     rich.console.Console().print(table)
 
 

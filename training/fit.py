@@ -9,33 +9,58 @@ import time
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import Parser, existing_weights, make_folder, natural_int, positive_int, seed
+from common.cli import (
+    Parser,
+    existing_weights,
+    make_folder,
+    natural_int,
+    one_of,
+    positive_int,
+    seed,
+)
 from common.errors import ProgramError, SettingError, WriteError
-from common.run_files import CONFIG
-from common.runtime import quiet_tensorflow
+from common.run_files import CONFIG, read_config
+from common.runtime import import_tensorflow
 from training.distribution.cluster import read_cluster
-from training.recipe import MODELS, Recipe, load_recipe, read_config, read_weights, recipe_names
+from training.recipe import Recipe, load_recipe, read_recipe, recipe_names
+from training.settings import RunSettings
 
 DEFAULT_RECIPE = "digits"
+
+
+def model_name(text):
+    """argparse type: the name of a network."""
+    import_tensorflow()  # takes seconds, but will be needed anyway
+    from pale_tf.configs import NETWORKS
+
+    return one_of(text, NETWORKS)
+
+
+def attention_name(text):
+    """argparse type: the name of an attention."""
+    import_tensorflow()
+    from pale_tf.layers.attention import ATTENTIONS
+
+    return one_of(text, ATTENTIONS)
 
 
 def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
-    quiet_tensorflow()
     is_new = flags.out is None or not flags.out.exists()
+    out = flags.out
     try:
-        recipe = choose_recipe(flags)
-        check_flags(parser, flags, recipe)
-        from training.loop.run import (
-            train,  # TensorFlow takes seconds to import; errors do not wait
-        )
+        recipe, settings = choose(flags)
+        out = settings.out
+        check(parser, recipe, settings, flags.resume)
+        import_tensorflow()  # takes seconds; wrong flags do not wait for it
+        from training.loop.run import train
 
-        train(recipe, flags)
+        train(recipe, settings)
     except ProgramError as error:
-        if is_new and flags.out is not None:
+        if is_new and out is not None:
             with contextlib.suppress(OSError):  # it holds something after all
-                flags.out.rmdir()
+                out.rmdir()
         parser.stop(error, at_once=flags.strategy == "multi_worker")
     except OSError as error:
         parser.stop(WriteError(f"cannot go on: {error}"), at_once=True)
@@ -61,7 +86,18 @@ def add_recipe_flags(add):
         help="digits, imagenet2012, folder:PATH (PATH/LABEL/*.jpg, or below train, validation and "
         "test), or tfds:NAME (default: the recipe's)",
     )
-    add("--model", choices=MODELS, help="network (default: the recipe's)")
+    add(
+        "--model",
+        type=model_name,
+        help="network: pale_n, pale_t, pale_s, pale_b, swin_t, cswin_t and others of "
+        "pale_tf.configs.NETWORKS (default: the recipe's)",
+    )
+    add(
+        "--attention",
+        type=attention_name,
+        help="attention of all blocks, such as pale, shifted_window, cross_shaped or global: "
+        "docs/attentions.md (default: the model's)",
+    )
     add("--epochs", type=positive_int, help="passes over the training data (default: the recipe's)")
     add(
         "--batch-size",
@@ -162,63 +198,86 @@ def add_run_flags(add):
     )
 
 
-def choose_recipe(flags):
-    """Returns the recipe with the values of the flags that were given, and completes the flags.
+def choose(flags):
+    """Makes a recipe and settings of the flags.
 
-    A run that goes on keeps its own recipe and seed.
+    A run that goes on keeps its own recipe, seed and weights.
+
+    Returns:
+        The `Recipe` and the `RunSettings`.
 
     Raises:
         SettingError: If a flag contradicts the run that is to go on.
     """
-    overrides = [field.name for field in dataclasses.fields(Recipe) if hasattr(flags, field.name)]
-    given = {name: getattr(flags, name) for name in overrides if getattr(flags, name) is not None}
+    fields = [field.name for field in dataclasses.fields(Recipe)]
+    given = {name: getattr(flags, name, None) for name in fields}
+    given = {name: value for name, value in given.items() if value is not None}
     config = None if flags.out is None else flags.out / CONFIG
     if flags.resume and config is None:
         raise SettingError("argument --resume: needs --out, the folder of the run")
-    if not (flags.resume and config.exists()):
-        flags.recipe = flags.recipe or DEFAULT_RECIPE
-        flags.seed = flags.seed or 0
-        if flags.out is None:
-            flags.out = pathlib.Path("runs", f"{flags.recipe}-{time.strftime('%Y%m%d-%H%M%S')}")
-        return dataclasses.replace(load_recipe(flags.recipe), **given)
+    if flags.resume and config.exists():
+        recipe, own = read_own(flags, given)
+    else:
+        name, seed = flags.recipe or DEFAULT_RECIPE, flags.seed or 0
+        out = flags.out or pathlib.Path("runs", f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
+        recipe = dataclasses.replace(load_recipe(name), **given)
+        own = {"recipe": name, "out": out, "seed": seed, "weights": flags.weights}
+    kept = {field.name for field in dataclasses.fields(RunSettings)} - set(own)
+    return recipe, RunSettings(**own, **{name: getattr(flags, name) for name in kept})
 
-    recipe, own_seed = read_config(flags.out)
-    own = {**dataclasses.asdict(recipe), "seed": own_seed, "weights": read_weights(flags.out)}
-    given |= {name: getattr(flags, name) for name in ("seed", "weights")}
-    given = {name: value for name, value in given.items() if value is not None}
+
+def read_own(flags, given):
+    """Reads the recipe, and the settings that cannot change, of the run that is to go on.
+
+    Args:
+        flags: The parsed flags.
+        given: Dict of the flags that override the recipe.
+
+    Returns:
+        The `Recipe`, and a dict of `recipe` (its name), `out`, `seed` and `weights`.
+
+    Raises:
+        SettingError: If a flag contradicts the run.
+    """
+    recipe, config = read_recipe(flags.out), read_config(flags.out)
+    recorded = config.get("flags", {})
+    weights = recorded.get("weights")
+    own = {"seed": config.get("seed", 0), "weights": weights and pathlib.Path(weights)}
+    given = given | {name: getattr(flags, name) for name in own}
     for name, value in given.items():
-        if value != own[name]:
+        known = own[name] if name in own else getattr(recipe, name)
+        if value is not None and value != known:
             raise SettingError(
-                f"argument --{name.replace('_', '-')}: the run in {flags.out} has {own[name]}, and "
+                f"argument --{name.replace('_', '-')}: the run in {flags.out} has {known}, and "
                 f"goes on with it. Received: {value}"
             )
-    flags.seed, flags.weights = own["seed"], own["weights"]
-    return recipe
+    return recipe, {"recipe": recorded.get("recipe"), "out": flags.out, **own}
 
 
-def check_flags(parser, flags, recipe):
+def check(parser, recipe, settings, resume):
     """Checks what a flag's text alone does not tell, and makes the folders."""
-    if flags.cpu_replicas > 1 and flags.strategy != "mirrored":
+    if settings.cpu_replicas > 1 and settings.strategy != "mirrored":
         parser.error("argument --cpu-replicas: needs --strategy mirrored")
-    if flags.steps_per_execution > 1 and flags.strategy == "multi_worker":
+    if settings.steps_per_execution > 1 and settings.strategy == "multi_worker":
         parser.error("argument --steps-per-execution: must be 1 with --strategy multi_worker")
-    if flags.jit and flags.strategy != "none" and recipe.precision == "mixed_float16":
+    if settings.jit and settings.strategy != "none" and recipe.precision == "mixed_float16":
         parser.error(
             "argument --jit: TensorFlow crashes under a strategy with mixed_float16 (keras#21366); "
             "--precision mixed_bfloat16 and --strategy none do not"
         )
-    used = flags.out.is_dir() and any(path.name[0] != "." for path in flags.out.iterdir())
-    if flags.strategy == "multi_worker" and read_cluster()[0] > 0:
-        used = (flags.out / "checkpoints").exists()  # the rest may be what the chief just wrote
-    if used and not flags.resume:
+    out = settings.out
+    used = out.is_dir() and any(path.name[0] != "." for path in out.iterdir())
+    if settings.strategy == "multi_worker" and read_cluster()[0] > 0:
+        used = (out / "checkpoints").exists()  # the rest may be what the chief just wrote
+    if used and not resume:
         parser.error(
-            f"argument --out: the folder {flags.out} is not empty (--resume goes on with its run)"
+            f"argument --out: the folder {out} is not empty (--resume goes on with its run)"
         )
-    if used and flags.resume and not (flags.out / CONFIG).exists():
-        parser.error(f"argument --resume: the folder {flags.out} holds no run")
-    if flags.data_dir is not None:
-        make_folder(parser, "--data-dir", flags.data_dir)
-    make_folder(parser, "--out", flags.out)
+    if used and resume and not (out / CONFIG).exists():
+        parser.error(f"argument --resume: the folder {out} holds no run")
+    if settings.data_dir is not None:
+        make_folder(parser, "--data-dir", settings.data_dir)
+    make_folder(parser, "--out", out)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Classifies image files with a trained network: `python training/predict.py RUN IMAGE…`."""
+"""Applies a trained network to image files: `python training/predict.py RUN IMAGE…`."""
 
 import argparse
 import pathlib
@@ -9,9 +9,8 @@ if not __package__:  # run as a file: import from the repository, not from this 
 
 from common.cli import Parser, run_folder
 from common.errors import SettingError
-from common.runtime import quiet_tensorflow
+from common.runtime import import_tensorflow
 
-TOP = 5
 BATCH = 32
 
 
@@ -21,29 +20,26 @@ def main(argv=None):
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=image_file, help="any format")
     flags = parser.parse_args(argv)
 
-    quiet_tensorflow()  # which takes seconds to import; wrong flags do not wait
+    import_tensorflow()  # takes seconds; wrong flags do not wait for it
     import numpy as np
 
-    from common.preparation import evaluation_image
     from common.trained import load_trained
+    from training.tasks import load_task
 
     try:
-        network, labels, crop_fraction, _ = load_trained(flags.run)
+        trained = load_trained(flags.run)
+        task = load_task(trained.recipe["task"])
+        for start in range(0, len(flags.images), BATCH):
+            paths = flags.images[start : start + BATCH]
+            images = [np.asarray(read_image(path)) for path in paths]
+            for path, lines in zip(paths, task.predict(trained, images), strict=True):
+                print("\n  ".join([path, *lines]))
     except SettingError as error:
-        parser.error(f"argument RUN: {error}")
-    size = network.input_shape[1]
-    for start in range(0, len(flags.images), BATCH):
-        paths = flags.images[start : start + BATCH]
-        images = [np.asarray(read_image(path)) for path in paths]
-        batch = np.stack([evaluation_image(image, size, crop_fraction) for image in images])
-        for path, scores in zip(paths, network.predict_on_batch(batch), strict=True):
-            print(path)
-            for index in np.argsort(-scores, kind="stable")[:TOP]:
-                print(f"  {scores[index]:7.2%}  {labels[index]}")
+        parser.error(str(error))
 
 
 def read_image(path):
-    """An image file as RGB, turned as its EXIF data say."""
+    """Reads an image file as RGB, turned as its EXIF data say: so do training and the server."""
     from PIL import Image, ImageOps
 
     with Image.open(path) as image:

@@ -17,7 +17,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
 
 from common.cli import Parser, existing_weights, port
 from common.errors import ProgramError, SettingError
-from common.runtime import quiet_tensorflow, use_cpu
+from common.runtime import import_tensorflow, use_cpu
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 LIBRARY = FOLDER / "node_modules" / "@litertjs" / "core"
@@ -34,7 +34,7 @@ def main(argv=None):
     flags = parser.parse_args(argv)
     if not LIBRARY.is_dir():
         parser.error(f"the page needs LiteRT's library: npm ci --prefix {FOLDER}")
-    quiet_tensorflow()
+    import_tensorflow()
     use_cpu()  # for exact numbers, and the artifact runs beside this process
     with tempfile.TemporaryDirectory() as folder:
         files = {}

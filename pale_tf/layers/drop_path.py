@@ -4,10 +4,11 @@ import keras
 from keras import ops
 
 from pale_tf.checks import check_rate
+from pale_tf.layers.folding import Foldable
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class DropPath(keras.layers.Layer):
+class DropPath(Foldable, keras.layers.Layer):
     """Drops the residual branches of whole samples in training: `[B, …] -> [B, …]`.
 
     Stochastic depth (Huang et al. 2016), sample by sample. Kept branches are scaled by
@@ -38,6 +39,9 @@ class DropPath(keras.layers.Layer):
         # Drawn in float32: in bfloat16, uniform numbers are too coarse for small rates.
         kept = keras.random.uniform(shape, dtype="float32", seed=self.seed_generator) < keep
         return inputs * ops.cast(kept, inputs.dtype) / keep
+
+    def fused_config(self):
+        return None
 
     def compute_output_shape(self, input_shape):
         return input_shape

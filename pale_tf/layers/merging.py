@@ -2,11 +2,12 @@
 
 import keras
 
+from pale_tf.layers.folding import SCALE, Foldable, fold_affine, own_weights
 from pale_tf.layers.normalization import LayerNorm
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class OverlappingMerging(keras.layers.Layer):
+class OverlappingMerging(Foldable, keras.layers.Layer):
     """A strided convolution whose kernel is wider than its stride, then LayerNorm.
 
     `[B, H, W, C] -> [B, ceil(H/strides), ceil(W/strides), filters]`. The padding is
@@ -21,6 +22,8 @@ class OverlappingMerging(keras.layers.Layer):
     Raises:
         ValueError: If the kernel is even or no wider than its stride.
     """
+
+    absorbs = SCALE  # no shift: the padding is not shifted
 
     def __init__(self, filters, kernel_size, strides, **kwargs):
         super().__init__(**kwargs)
@@ -55,6 +58,12 @@ class OverlappingMerging(keras.layers.Layer):
 
     def call(self, inputs):
         return self.norm(self.convolution(self.padding(inputs)))
+
+    def fused_weights(self, scale=None, shift=None):
+        weights = own_weights(self)
+        if scale is not None:
+            fold_affine(weights, "convolution/", scale)
+        return weights
 
     def compute_output_shape(self, input_shape):
         batch, *size, _ = input_shape

@@ -4,12 +4,13 @@ import functools
 
 import keras
 
+from pale_tf.layers.folding import AFFINE, Foldable, fold_affine, own_weights
 from pale_tf.layers.gelu import gelu
 from pale_tf.tokens import to_map, to_tokens
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class MLP(keras.layers.Layer):
+class MLP(Foldable, keras.layers.Layer):
     """Two point-wise layers with an exact GELU between them: `[..., C] -> [..., C]`.
 
     Args:
@@ -19,6 +20,8 @@ class MLP(keras.layers.Layer):
     Raises:
         ValueError: If the ratio is not positive.
     """
+
+    absorbs = AFFINE
 
     def __init__(self, ratio=4, kernel_initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
@@ -52,6 +55,12 @@ class MLP(keras.layers.Layer):
     def _mix(self, tokens, training):
         activation = gelu if training else keras.activations.gelu
         return self.contract(activation(self.expand(tokens)))
+
+    def fused_weights(self, scale=None, shift=None):
+        weights = own_weights(self)
+        if scale is not None:
+            fold_affine(weights, "expand/", scale, shift)
+        return weights
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -6,6 +6,7 @@ import math
 import keras
 from keras import ops
 
+from pale_tf.layers.folding import Foldable
 from pale_tf.tokens import to_map, to_tokens
 
 LAYER_NORM_EPSILON = 1e-5
@@ -14,7 +15,7 @@ BATCH_NORM_MOMENTUM = 0.9
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class LayerNorm(keras.layers.LayerNormalization):
+class LayerNorm(Foldable, keras.layers.LayerNormalization):
     """`keras.layers.LayerNormalization` over the channels: the same numbers in a third of the time.
 
     Keras multiplies deviation and affine part first, into one more tensor of the size of the map,
@@ -36,12 +37,12 @@ class LayerNorm(keras.layers.LayerNormalization):
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class BatchNorm(keras.layers.BatchNormalization):
+class BatchNorm(Foldable, keras.layers.BatchNormalization):
     """`keras.layers.BatchNormalization` over the channels of maps: the same numbers, in training in
     two thirds of the time.
 
     What the networks do not use is left to Keras: other axes, norms without `gamma` or `beta`,
-    renormalisation, statistics that are synchronised over replicas. Computed in float32 under every
+    renormalization, statistics that are synchronized over replicas. Computed in float32 under every
     dtype policy.
     """
 
@@ -81,7 +82,7 @@ def moments(x):
 
 @ops.custom_gradient
 def _normalize(x, gamma, beta, mean, scale):
-    """Normalises maps by the statistics of the batch (Ioffe & Szegedy 2015).
+    """Normalizes maps by the statistics of the batch (Ioffe & Szegedy 2015).
 
     The gradient is written out: derived operation by operation, it passes over memory three times
     as often. It is that of `x` through mean and scale too, which get none.

@@ -4,13 +4,14 @@ import keras
 from keras import ops
 
 from pale_tf.checks import check_positive_int
+from pale_tf.layers.folding import SCALE, Foldable, fold_affine, own_weights
 from pale_tf.layers.normalization import LayerNorm
 from pale_tf.sizes import ceil_div, pad_to_windows
 from pale_tf.tokens import on_tokens
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class PatchEmbedding(keras.layers.Layer):
+class PatchEmbedding(Foldable, keras.layers.Layer):
     """A convolution as wide as its stride, then LayerNorm: `[B, H, W, C]` to
     `[B, ceil(H/size), ceil(W/size), filters]`. Zeros are appended to what `size` does not divide.
 
@@ -18,6 +19,8 @@ class PatchEmbedding(keras.layers.Layer):
         filters: Output channels.
         size: Width of a patch.
     """
+
+    absorbs = SCALE  # no shift: the padding is not shifted
 
     def __init__(self, filters, size=4, **kwargs):
         super().__init__(**kwargs)
@@ -42,6 +45,12 @@ class PatchEmbedding(keras.layers.Layer):
     def call(self, inputs):
         return self.norm(self.convolution(pad_to_windows(inputs, (self.size, self.size))))
 
+    def fused_weights(self, scale=None, shift=None):
+        weights = own_weights(self)
+        if scale is not None:
+            fold_affine(weights, "convolution/", scale)
+        return weights
+
     def compute_output_shape(self, input_shape):
         return _merged_shape(input_shape, self.size, self.filters)
 
@@ -50,7 +59,7 @@ class PatchEmbedding(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class PatchMerging(keras.layers.Layer):
+class PatchMerging(Foldable, keras.layers.Layer):
     """Joins the channels of 2×2 tokens, LayerNorm, then a point-wise layer without bias:
     `[B, H, W, C]` to `[B, ceil(H/2), ceil(W/2), filters]`. Zeros are appended to odd sizes.
 

@@ -5,11 +5,12 @@ from keras import ops
 
 from pale_tf.checks import check_pair
 from pale_tf.interpolation import resize_weights
+from pale_tf.layers.folding import Foldable
 from pale_tf.sizes import equal
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class ConditionalPositionEncoding(keras.layers.Layer):
+class ConditionalPositionEncoding(Foldable, keras.layers.Layer):
     """Adds a 3×3 depth-wise convolution of the input to it: `[B, H, W, C] -> [B, H, W, C]`.
 
     The zero padding of the convolution is what tells tokens where they are (Chu et al. 2021); it
@@ -34,12 +35,15 @@ class ConditionalPositionEncoding(keras.layers.Layer):
         # name of convolution + bias + residual, and then drops every fusion of the graph.
         return inputs + self.depthwise(inputs) + self.bias
 
+    def no_weight_decay(self):
+        return [self.depthwise.kernel]
+
     def compute_output_shape(self, input_shape):
         return input_shape
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class AbsolutePositionEncoding(keras.layers.Layer):
+class AbsolutePositionEncoding(Foldable, keras.layers.Layer):
     """Adds a learned map to the input: `[B, H, W, C] -> [B, H, W, C]`.
 
     Maps of another size get the learned one interpolated bilinearly, ends on ends.
@@ -73,6 +77,9 @@ class AbsolutePositionEncoding(keras.layers.Layer):
             x = ops.matmul(resize_weights(width, columns), x)  # [W, H·C]
         x = ops.transpose(ops.reshape(x, (width, height, channels)), (1, 0, 2))
         return inputs + ops.cast(x, inputs.dtype)
+
+    def no_weight_decay(self):
+        return [self.map]
 
     def compute_output_shape(self, input_shape):
         return input_shape

@@ -1,13 +1,15 @@
 """The separable convolution that makes queries, keys and values."""
 
 import keras
+import numpy as np
 
+from pale_tf.layers.folding import Foldable, fold_affine, own_weights
 from pale_tf.layers.normalization import BatchNorm
 from pale_tf.tokens import on_tokens
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class SeparableProjection(keras.layers.Layer):
+class SeparableProjection(Foldable, keras.layers.Layer):
     """3×3 depth-wise convolution -> BatchNorm -> point-wise: `[B, H, W, C] -> [B, H, W, C]`.
 
     The separable convolution of CvT (Wu et al. 2021, section 3.2), in its order; the depth-wise
@@ -51,6 +53,18 @@ class SeparableProjection(keras.layers.Layer):
         if self.normalize:
             x = self.norm(x, training=training)
         return on_tokens(self.pointwise, x)
+
+    def fused_config(self):
+        return {**self.get_config(), "normalize": False}
+
+    def fused_weights(self, scale=None, shift=None):
+        weights = own_weights(self)
+        if self.normalize:
+            names = ("gamma", "beta", "moving_mean", "moving_variance")
+            gamma, beta, mean, variance = (weights.pop(f"norm/{name}") for name in names)
+            factor = gamma / np.sqrt(variance + self.norm.epsilon)
+            fold_affine(weights, "pointwise/", factor, beta - mean * factor)
+        return weights
 
     def compute_output_shape(self, input_shape):
         return input_shape

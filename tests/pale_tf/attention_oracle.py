@@ -21,8 +21,8 @@ def dense(layer, x):
 
 
 def layer_norm(layer, x):
-    centred = x - x.mean(-1, keepdims=True)
-    x = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + layer.epsilon)
+    centered = x - x.mean(-1, keepdims=True)
+    x = centered / np.sqrt((centered**2).mean(-1, keepdims=True) + layer.epsilon)
     return x * double(layer.gamma) + double(layer.beta)
 
 

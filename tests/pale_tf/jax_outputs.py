@@ -12,16 +12,14 @@ import keras
 import numpy as np
 
 from pale_tf import pale_backbone
-from pale_tf.configs import VARIANTS
-from pale_tf.models import BUILDERS
+from pale_tf.models import pale_network
 
 folder, variant = pathlib.Path(sys.argv[1]), sys.argv[2]
 images = np.load(folder / "images.npy")
 weights = folder / "model.weights.h5"
 assert keras.backend.backend() == "jax"
-build = BUILDERS[VARIANTS[variant].name]
 options = {"input_shape": (97, 61, 3), "weights": weights, "drop_path_rate": 0.0}
-model = build(classes=11, classifier_activation=None, **options)
+model = pale_network(variant, classes=11, classifier_activation=None, **options)
 backbone = pale_backbone(variant, **options)
 np.savez(folder / "outputs.npz", logits=model(images), **backbone(images))
 

@@ -36,7 +36,7 @@ def whole_pale(index, height, width, pale_rows, pale_columns):
 
 
 def dilate(tokens, height, width):
-    """`tokens` and their neighbours, as a 3×3 convolution sees them."""
+    """`tokens` and their neighbors, as a 3×3 convolution sees them."""
     return {
         (r + i, c + j)
         for r, c in tokens

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from pale_tf import PaleConfig, pale_backbone
-from pale_tf.backbone import drop_path_schedule
+from pale_tf import PaleConfig, PaleN, fuse, pale_backbone
+from pale_tf.backbone import PaleModel, drop_path_schedule, pyramid
 
 SIZES = [(224, 224), (97, 61), (320, 512), (32, 32)]
 
@@ -83,3 +83,71 @@ def test_builds_on_a_tensor():
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         pale_backbone(**{"config": "nano", **arguments})
+
+
+def old_style(model):
+    """The same layers in a plain functional model, as files held before `PaleModel`."""
+    plain = keras.Model(model.inputs[0], model.output, name=model.name)
+    assert type(plain) is not PaleModel
+    return plain
+
+
+@pytest.mark.parametrize("output_norms", [False, True])
+def test_a_model_says_where_its_pyramid_is(output_norms):
+    model = pale_backbone("nano", output_norms=output_norms)
+    outputs = model.pyramid_outputs
+    assert list(outputs) == ["P2", "P3", "P4", "P5"]
+    for level, tensor in outputs.items():
+        assert tensor is model.output[level]
+        assert tensor is model.get_layer(model.pyramid_level_inputs[level]).output
+    assert pyramid(old_style(model)).keys() == outputs.keys()
+
+
+def test_a_classifier_has_the_pyramid_of_its_backbone():
+    model = PaleN(input_shape=(64, 64, 3), classes=3)
+    backbone = pale_backbone("nano", input_shape=(64, 64, 3), drop_path_rate=0.0)
+    state = {weight.path: weight for weight in model.weights}
+    for weight in backbone.weights:
+        weight.assign(state[weight.path])
+    images = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
+    expected = backbone(images)
+    for network in (model, old_style(model)):
+        for level, value in keras.Model(network.inputs[0], pyramid(network))(images).items():
+            np.testing.assert_allclose(value, expected[level], atol=1e-5)
+
+
+def test_the_class_survives_saving_and_cloning(tmp_path):
+    model = pale_backbone("nano", input_shape=(64, 64, 3))
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    images = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
+    np.testing.assert_allclose(loaded(images)["P5"], model(images)["P5"], atol=1e-6)
+    for other in (loaded, keras.models.clone_model(model), fuse(model)):
+        assert type(other) is PaleModel
+        assert other.pyramid_level_inputs == model.pyramid_level_inputs
+
+
+def test_norms_of_the_outputs_are_layer_norms():
+    normed = pale_backbone("nano", input_shape=(64, 64, 3), output_norms=True)
+    plain = pale_backbone("nano", input_shape=(64, 64, 3))
+    state = {weight.path: weight for weight in normed.weights}
+    for weight in plain.weights:
+        weight.assign(state[weight.path])
+    images = np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32")
+    for level, x in plain(images).items():
+        x = np.asarray(x, "float64")
+        gamma, beta = normed.get_layer(f"norm_{level}").get_weights()
+        expected = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+        np.testing.assert_allclose(normed(images)[level], expected * gamma + beta, atol=1e-4)
+
+
+def test_a_model_without_the_stages_has_no_pyramid():
+    inputs = keras.Input((8, 8, 3))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="stage1_dense")(inputs), name="other")
+    with pytest.raises(ValueError, match=r"four stages.*Received: 'other', which gives \['P2'\]"):
+        pyramid(model)
+
+
+def test_networks_are_built_by_any_name_of_the_table():
+    assert pale_backbone("pale_n").name == "pale_n_backbone"
+    assert pale_backbone("swin_t", input_shape=(64, 64, 3)).output["P5"].shape == (None, 2, 2, 768)

@@ -1,10 +1,27 @@
-"""PaleConfig and the variants."""
+"""PaleConfig and the table of networks."""
 
 import dataclasses
+import math
 
 import pytest
+import tensorflow as tf
 
-from pale_tf.configs import PALE_T, VARIANTS
+from benchmarks.complexity import multiply_accumulates
+from pale_tf import pale_network
+from pale_tf.configs import ALIASES, NETWORKS, PaleConfig, resolve_config
+
+PALE_T = NETWORKS["pale_t"]
+
+# Trainable parameters and multiply-accumulates at 224x224, counted; then millions and billions as
+# the papers and their repositories round them.
+PEERS = {
+    "swin_t": (28_288_354, 4_490_566_656, 28, 4.5),
+    "swin_s": (49_606_258, 8_740_875_264, 50, 8.7),
+    "swin_b": (87_768_224, 15_430_946_816, 88, 15.4),
+    "cswin_t": (22_320_552, 4_324_203_008, 23, 4.3),
+    "cswin_s": (34_643_304, 6_800_714_752, 35, 6.9),
+    "cswin_b": (77_382_184, 14_955_348_480, 78, 15.0),
+}
 
 
 def test_stage_dims_double():
@@ -16,13 +33,61 @@ def test_configs_are_frozen():
         PALE_T.embed_dim = 1
 
 
-def test_variants_are_the_four():
-    assert {key: config.name for key, config in VARIANTS.items()} == {
-        "nano": "pale_n",
-        "tiny": "pale_t",
-        "small": "pale_s",
-        "base": "pale_b",
+def test_the_table_holds_three_families():
+    pale = ["pale_n", "pale_t", "pale_s", "pale_b"]
+    assert list(NETWORKS) == pale + list(PEERS)
+    assert all(config.name == name for name, config in NETWORKS.items())
+    assert list(ALIASES.items()) == list(zip(["nano", "tiny", "small", "base"], pale, strict=True))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "swin_t",
+        "cswin_t",
+        "swin_s",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("swin_b", "cswin_s", "cswin_b")),
+    ],
+)
+def test_peers_have_their_papers_costs(name):
+    parameters, macs, published_parameters, published_macs = PEERS[name]
+    model = pale_network(name)
+    assert sum(math.prod(weight.shape) for weight in model.trainable_weights) == parameters
+    inference = tf.function(lambda images: model(images, training=False))
+    graph = inference.get_concrete_function(tf.TensorSpec((1, 224, 224, 3))).graph
+    assert sum(map(multiply_accumulates, graph.get_operations())) == macs
+    # Of CSWin-T, the paper rounds up more than the sum of its layers comes to.
+    assert parameters / 1e6 == pytest.approx(published_parameters, rel=0.03)
+    assert macs / 1e9 == pytest.approx(published_macs, rel=0.015)
+
+
+def test_depths_heads_and_rates_are_those_of_the_published_code():
+    shapes = {
+        name: (config.embed_dim, config.depths, config.num_heads, config.drop_path_rate)
+        for name, config in NETWORKS.items()
+        if name in PEERS
     }
+    assert shapes == {
+        "swin_t": (96, (2, 2, 6, 2), (3, 6, 12, 24), 0.2),
+        "swin_s": (96, (2, 2, 18, 2), (3, 6, 12, 24), 0.3),
+        "swin_b": (128, (2, 2, 18, 2), (4, 8, 16, 32), 0.5),
+        "cswin_t": (64, (1, 2, 21, 1), (2, 4, 8, 16), 0.2),
+        "cswin_s": (64, (2, 4, 32, 2), (2, 4, 8, 16), 0.4),
+        "cswin_b": (96, (2, 4, 32, 2), (4, 8, 16, 32), 0.5),
+    }
+
+
+def test_a_configuration_is_found_by_either_name_or_is_itself():
+    assert resolve_config("nano") is resolve_config("pale_n") is NETWORKS["pale_n"]
+    assert resolve_config("cswin_b") is NETWORKS["cswin_b"]
+    mine = PaleConfig("mine", 16, (1, 1, 2, 1), (2, 2, 4, 4))
+    assert resolve_config(mine) is mine
+
+
+@pytest.mark.parametrize("config", ["huge", "Tiny", None, ["tiny"], 3])
+def test_what_is_no_configuration(config):
+    with pytest.raises(ValueError, match=r"`config` must be a `PaleConfig` or one of .*Received: "):
+        resolve_config(config)
 
 
 @pytest.mark.parametrize(

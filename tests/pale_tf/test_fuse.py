@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from pale_tf import PaleN, PaleT, PSAttention, fuse, pale_backbone
+from pale_tf.layers.mlp import MLP
+from pale_tf.layers.normalization import LayerNorm
 
 RNG = np.random.default_rng(0)
 
@@ -112,3 +114,141 @@ def test_folds_no_norm_that_something_else_reads(name):
     other = keras.layers.Dense(3, name="other")(model.get_layer(name).output)
     model = disturbed(keras.Model(model.inputs[0], [other, model.output]))
     assert_same(model, fuse(model), (32, 32))
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class Foreign(keras.layers.Layer):
+    """A layer with weights that says nothing about its inference form."""
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], shape[-1]), name="kernel")
+
+    def call(self, x):
+        return x @ self.kernel
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class GatedMLP(MLP):
+    """An MLP with a weight more, through which its input passes by."""
+
+    def build(self, shape):
+        super().build(shape)
+        self.gate = self.add_weight(shape=shape[-1:], name="gate")
+
+    def call(self, x, training=None):
+        return super().call(x, training=training) + self.gate * x
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class ScaledAttention(PSAttention):
+    """An attention with a weight and a sublayer more."""
+
+    def build(self, shape):
+        super().build(shape)
+        self.temperature = self.add_weight(shape=shape[-1:], initializer="ones", name="temperature")
+        self.extra = self.dense(shape[-1], "extra")
+        self.extra.build(shape)
+
+    def mix(self, query, key, value, training=None):
+        mixed = super().mix(query, key, value, training)
+        return self.temperature * mixed + self.extra(value)
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class ThirdProjection(PSAttention):
+    """An attention with a projection more, whose BatchNorm it does not fold."""
+
+    def build(self, shape):
+        super().build(shape)
+        self.third = self._projection(shape[-1], "third")
+        self.third.build(shape)
+
+    def project(self, inputs, training=None):
+        query, key, value = super().project(inputs, training)
+        return query, key, value + self.third(inputs, training=training)
+
+
+def network_with(**layers):
+    """One block of a network, some of whose layers are replaced: `mlp`, `attention`."""
+    inputs = x = keras.Input((12, 10, 8))
+    for index, name in enumerate(("attention", "mlp"), start=1):
+        prefix = f"stage1_block1_{name}"
+        layer = layers.get(name, {"attention": PSAttention, "mlp": MLP}[name])
+        layer = layer(2, name=prefix)
+        x = LayerNorm(name=f"stage1_block1_norm{index}")(x)
+        x = layer(x)
+    return disturbed(keras.Model(inputs, x))
+
+
+def assert_block_same(model, fused):
+    x = RNG.normal(size=(2, 12, 10, 8)).astype("float32")
+    expected = outputs(model, x)
+    np.testing.assert_allclose(outputs(fused, x), expected, atol=1e-5 * abs(expected).max())
+
+
+@pytest.mark.parametrize(
+    ("layers", "norms"),
+    [({}, 1), ({"mlp": GatedMLP}, 2), ({"attention": ScaledAttention}, 1)],
+    ids=str,
+)
+def test_a_subclass_keeps_all_its_weights(layers, norms):
+    model = network_with(**layers)
+    fused = fuse(model)
+    assert_block_same(model, fused)
+    # A subclass takes no norm in unless it says that it can.
+    assert len({w.path.split("/")[0] for w in fused.weights if "_norm" in w.path}) == norms
+
+
+def test_a_layer_that_it_does_not_know_is_refused_by_name():
+    model = network_with(mlp=lambda _, name: Foreign(name=name))
+    with pytest.raises(ValueError, match=r"Received: stage1_block1_mlp \(Foreign\)"):
+        fuse(model)
+
+
+def test_weights_without_a_place_are_refused_by_name():
+    model = network_with(attention=ThirdProjection)
+    with pytest.raises(ValueError, match=r"stage1_block1_attention .*no place for .*third/norm"):
+        fuse(model)
+
+
+def test_folds_a_norm_into_no_layer_that_is_called_twice():
+    inputs, other = keras.Input((4,), name="first"), keras.Input((4,), name="second")
+    dense = keras.layers.Dense(3, name="dense")
+    norm = keras.layers.LayerNormalization(name="norm")
+    model = disturbed(keras.Model([inputs, other], [dense(norm(inputs)), dense(other)]))
+    arrays = [RNG.normal(size=(5, 4)).astype("float32") for _ in range(2)]
+    for a, b in zip(outputs(model, arrays), outputs(fuse(model), arrays), strict=True):
+        np.testing.assert_allclose(b, a, atol=1e-6)
+
+
+def test_folds_no_norm_that_an_operation_reads():
+    inputs = keras.Input((4,))
+    x = keras.layers.LayerNormalization(name="norm")(inputs)
+    x = keras.layers.Dense(4, name="dense")(x) + keras.ops.mean(x, axis=-1, keepdims=True)
+    model = disturbed(keras.Model(inputs, x))
+    images = RNG.normal(size=(5, 4)).astype("float32")
+    np.testing.assert_allclose(outputs(fuse(model), images), outputs(model, images), atol=1e-6)
+
+
+def test_folds_layers_of_keras_alone():
+    inputs = keras.Input((4,))
+    x = keras.layers.LayerNormalization(name="norm")(inputs)
+    x = keras.layers.Dense(4, name="dense")(x)
+    model = disturbed(keras.Model(inputs, keras.layers.BatchNormalization(name="batch")(x)))
+    fused = fuse(model)
+    assert fused.get_layer("norm").weights == []
+    images = RNG.normal(size=(5, 4)).astype("float32")
+    np.testing.assert_allclose(outputs(fused, images), outputs(model, images), atol=1e-6)
+
+
+def test_fuses_plain_functional_models_and_models_inside_models():
+    model = disturbed(PaleN(input_shape=(32, 32, 3), classes=10))
+    plain = keras.Model(model.inputs[0], model.output)  # as old files hold them
+    fused = fuse(plain)
+    assert_same(model, fused, (32, 32))
+    assert [weight.path for weight in fused.weights] == [w.path for w in fuse(model).weights]
+    inputs = keras.Input((32, 32, 3))
+    outer = keras.Model(inputs, keras.layers.Dense(2, name="outer")(model(inputs)))
+    inner = fuse(outer)
+    assert_same(outer, inner, (32, 32))
+    assert inner.get_layer("pale_n").get_layer("stage1_block1_attention").folded

@@ -1,4 +1,4 @@
-"""Rematerialisation: the same gradients and statistics, computed twice."""
+"""Rematerialization: the same gradients and statistics, computed twice."""
 
 import collections
 

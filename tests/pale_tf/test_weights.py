@@ -3,6 +3,7 @@
 import logging
 import warnings
 
+import keras
 import numpy as np
 import pytest
 
@@ -60,6 +61,31 @@ def test_backbone_and_network_exchange_weights(trained, tmp_path):
     assert len(report.loaded) == len(backbone.weights)
     report = load_weights(pale_backbone("nano"), folder / "model.weights.h5")
     assert set(report.unused) == {"norm/0", "norm/1", "predictions/0", "predictions/1"}
+
+
+def test_backbones_with_different_decoders_exchange_weights(trained, tmp_path):
+    """In both directions, neither file nor model having the other's head."""
+    model, folder = trained
+    normed = pale_backbone("nano", output_norms=True)
+    x = keras.layers.Conv2D(4, 1, name="decoder_conv")(normed.pyramid_outputs["P2"])
+    # All levels are outputs, for the backbone must be whole.
+    dense = keras.Model(normed.inputs[0], {"scores": x, **normed.pyramid_outputs})
+    with pytest.warns(UserWarning, match="decoder_conv/0 .not in the file"):
+        report = load_weights(dense, folder / "model.keras")
+    norms = {f"norm_P{level}/{index}" for level in range(2, 6) for index in (0, 1)}
+    assert set(report.skipped) == norms | {"decoder_conv/0", "decoder_conv/1"}
+    assert set(report.unused) == {"norm/0", "norm/1", "predictions/0", "predictions/1"}
+    for path, value in by_path(normed).items():
+        if path.startswith("stage"):
+            np.testing.assert_array_equal(by_path(model)[path], value)
+    dense.save_weights(tmp_path / "dense.weights.h5")
+    other = PaleN(classes=10)
+    with pytest.warns(UserWarning, match="predictions/0 .not in the file"):
+        report = load_weights(other, tmp_path / "dense.weights.h5")
+    assert set(report.unused) == norms | {"decoder_conv/0", "decoder_conv/1"}
+    for path, value in by_path(other).items():
+        if path.startswith("stage"):
+            np.testing.assert_array_equal(by_path(model)[path], value)
 
 
 def test_another_variant_is_refused_and_changes_nothing(trained):

@@ -23,26 +23,27 @@ DEVIATION = (58.4, 57.1, 57.4)
 PARTS = 64  # of a batch, one after the other: see `_with_reverse`
 
 
-def augment_image(image, seed, recipe):
+def augment_image(image, seed, settings):
     """Augments one image before it is put into a batch.
 
     Args:
         image: float32 `[S, S, 3]`, values in 0..255.
         seed: Integer tensor `[2]`.
-        recipe: A `Recipe`.
+        settings: `training.tasks.classify.Settings`.
 
     Returns:
         float32 `[S, S, 3]`, values in 0..255.
     """
-    if not recipe.rand_augment and not recipe.erasing:
+    if not settings.rand_augment and not settings.erasing:
         return image
+    shape = image.shape
     draws = tf.random.stateless_uniform((rand_augment.DRAWS + 5,), seed)
-    if recipe.rand_augment:
-        image = rand_augment.rand_augment(image, draws[5:], recipe.rand_augment)
-    if recipe.erasing:
-        erased = draws[0] < recipe.erasing
+    if settings.rand_augment:
+        image = rand_augment.rand_augment(image, draws[5:], settings.rand_augment)
+    if settings.erasing:
+        erased = draws[0] < settings.erasing
         image = tf.cond(erased, lambda: erase(image, draws[1:5], seed), lambda: image)
-    return tf.ensure_shape(image, (recipe.image_size, recipe.image_size, 3))
+    return tf.ensure_shape(image, shape)
 
 
 def erase(image, draws, seed):
@@ -68,11 +69,11 @@ def erase(image, draws, seed):
     return _paste(image[None], tf.clip_by_value(noise, 0.0, 255.0)[None], begin)[0]
 
 
-def make_batch_augmentation(recipe):
+def make_batch_augmentation(settings):
     """Makes the augmentation of whole batches.
 
     Args:
-        recipe: A `Recipe`.
+        settings: `training.tasks.classify.Settings`.
 
     Returns:
         A function of images (float32 `[B, S, S, 3]`, values in 0..255), labels (float32
@@ -80,7 +81,7 @@ def make_batch_augmentation(recipe):
         and labels of the same shapes.
     """
     # Made here, not in the function: they hold variables, which `tf.data` does not let it make.
-    movements = _movements(recipe)
+    movements = _movements(settings)
 
     def augment_batch(images, labels, seed):
         for index, layer in enumerate(movements):
@@ -89,13 +90,13 @@ def make_batch_augmentation(recipe):
             )  # instead of a `tf.random.Generator`
             images = layer(images, training=True)
         seed = following(seed, len(movements))
-        if not recipe.mixup or not recipe.cutmix:
-            method, alpha = (mixup, recipe.mixup) if recipe.mixup else (cutmix, recipe.cutmix)
+        if not settings.mixup or not settings.cutmix:
+            method, alpha = (mixup, settings.mixup) if settings.mixup else (cutmix, settings.cutmix)
             return method(images, labels, seed, alpha) if alpha else (images, labels)
         return tf.cond(
             tf.random.stateless_uniform((), following(seed, 3)) < 0.5,
-            lambda: mixup(images, labels, seed, recipe.mixup),
-            lambda: cutmix(images, labels, seed, recipe.cutmix),
+            lambda: mixup(images, labels, seed, settings.mixup),
+            lambda: cutmix(images, labels, seed, settings.cutmix),
         )
 
     return augment_batch
@@ -136,9 +137,9 @@ def cutmix(images, labels, seed, alpha):
     """
     size = tf.cast(tf.shape(images)[1:3], tf.float32)
     extent = size * tf.sqrt(1.0 - _beta(seed, alpha))
-    centre = tf.random.stateless_uniform((2,), following(seed, 1)) * size
-    begin = tf.cast(tf.maximum(tf.round(centre - extent / 2), 0.0), tf.int32)
-    end = tf.cast(tf.minimum(tf.round(centre + extent / 2), size), tf.int32)
+    center = tf.random.stateless_uniform((2,), following(seed, 1)) * size
+    begin = tf.cast(tf.maximum(tf.round(center - extent / 2), 0.0), tf.int32)
+    end = tf.cast(tf.minimum(tf.round(center + extent / 2), size), tf.int32)
 
     def paste(images, others):
         return _paste(images, others[:, begin[0] : end[0], begin[1] : end[1]], begin)
@@ -158,23 +159,23 @@ class Draws:
         self.seed = seed
 
     def uniform(self, shape, minval, maxval, dtype=tf.float32):
-        """What keras-cv's layers ask a `tf.random.Generator` for, each time with a new seed."""
+        """Uniform random numbers, each time of a new seed, as of a `tf.random.Generator`."""
         self.seed = tf.random.experimental.stateless_fold_in(self.seed, 1)
         return tf.random.stateless_uniform(shape, self.seed, minval, maxval, dtype)
 
 
-def _movements(recipe):
+def _movements(settings):
     """keras-cv's layers that turn, shift and scale each image of a batch; outside is black."""
     common = {"fill_mode": "constant", "fill_value": 0.0, "dtype": "float32", "seed": 1}
     layers = []
-    if recipe.rotation:
-        turn = recipe.rotation / 360.0  # keras-cv counts in turns
+    if settings.rotation:
+        turn = settings.rotation / 360.0  # keras-cv counts in turns
         layers.append(keras_cv.layers.RandomRotation(turn, **common))
-    if recipe.translation:
-        shift = recipe.translation
+    if settings.translation:
+        shift = settings.translation
         layers.append(keras_cv.layers.RandomTranslation(shift, shift, **common))
-    if recipe.zoom:
-        layers.append(keras_cv.layers.RandomZoom((-recipe.zoom, recipe.zoom), **common))
+    if settings.zoom:
+        layers.append(keras_cv.layers.RandomZoom((-settings.zoom, settings.zoom), **common))
     return layers
 
 

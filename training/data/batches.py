@@ -1,41 +1,60 @@
 """From a source of images to the batches of an epoch, the same ones whenever they are asked for."""
 
+import typing
+
 import numpy as np
 import tensorflow as tf
 
 from common.errors import SettingError
-from training.data.augmentation import augment_image, make_batch_augmentation
-from training.data.decoding import evaluation_image_of, training_image
-from training.data.seeds import following
 
 SHUFFLE_BUFFER = 10_000  # encoded images
 SEEDS = 10  # of each image and each batch: as many in a row are theirs alone
 
 
-def steps_per_epoch(source, recipe):
+class Transforms(typing.NamedTuple):
+    """From examples of a source to images and targets of a network. Pure functions.
+
+    A target is a tensor, or a dict of tensors.
+
+    Attributes:
+        training: `(encoded, target, seed, guarded)` to an image (float32 `[H, W, 3]`, values in
+            0..255), its target, and whether the example could be read; if not, both are blank.
+            `seed` is an integer tensor `[2]`, of which the `SEEDS - 1` that follow may be used too.
+            Without `guarded`, an example that looks whole may raise an error instead.
+        batch: `(images, targets, seed)`, of a batch, to the same.
+        evaluation: `(encoded, target)` to an image, its target as in training, and whether the
+            example could be read. Raises no error.
+    """
+
+    training: typing.Callable
+    batch: typing.Callable
+    evaluation: typing.Callable
+
+
+def steps_per_epoch(source, batch_size):
     """Number of whole batches in the training split.
 
     Raises:
         SettingError: If there is none.
     """
     count = source.counts["train"]
-    if recipe.batch_size > count:
+    if batch_size > count:
         raise SettingError(
             f"`batch_size` must be at most {count}, the number of training images. "
-            f"Received: {recipe.batch_size}"
+            f"Received: {batch_size}"
         )
-    return count // recipe.batch_size
+    return count // batch_size
 
 
 def training_batches(
     source,
-    recipe,
+    transforms,
+    batch_size,
     seed,
     epoch,
     unreadable,
     first_step=0,
     guarded=True,
-    batch_size=None,
     shard=(0, 1),
 ):
     """Shuffled and augmented batches of one epoch, without end: take `steps_per_epoch` of them.
@@ -46,72 +65,66 @@ def training_batches(
 
     Args:
         source: A `Source`.
-        recipe: A `Recipe`.
+        transforms: The `Transforms` of the task.
+        batch_size: Images in a batch of this worker.
         seed: Integer seed of the run.
-        epoch: Which epoch, from 0.
+        epoch: Index of the epoch, from 0.
         unreadable: An `Unreadable`.
         first_step: Number of batches to leave out.
-        guarded: As in `training_image`. The batches are the same.
-        batch_size: Images in a batch of this worker; defaults to the recipe's.
-        shard: This worker's index, and the number of workers.
+        guarded: As in `Transforms.training`. The batches are the same.
+        shard: Index of this worker, and the number of workers.
 
     Returns:
-        A `tf.data.Dataset` of images `[B, S, S, 3]`, float32 in 0..255, and labels `[B, classes]`,
-        a distribution each.
+        A `tf.data.Dataset` of images `[B, H, W, 3]`, float32 in 0..255, and targets.
     """
-    batch_size = batch_size or recipe.batch_size
     order, images_seed, batches_seed = _seeds(seed, epoch)
     index, count = shard
-    augment_batch = make_batch_augmentation(recipe)
     examples = source.read("train", seed=order, shard=shard)
     buffer = max(1, min(source.counts["train"], SHUFFLE_BUFFER))
     examples = examples.shuffle(buffer, seed=order).repeat().skip(first_step * batch_size)
 
     def load(place, example):
-        encoded, label, name = example
+        encoded, target, name = example
         draw = tf.stack([images_seed, (place * count + index) * SEEDS])
-        image, readable = training_image(encoded, draw, recipe, guarded)
-        image = augment_image(image, following(draw, 2), recipe)
-        return image, label, unreadable.watch(readable, name)
+        image, target, readable = transforms.training(encoded, target, draw, guarded)
+        return image, target, unreadable.watch(readable, name)
 
-    def augment(place, batch):
-        images, labels = _replace_unreadable(*batch)
-        labels = tf.one_hot(labels, len(source.labels))
-        labels += recipe.label_smoothing * (1 / len(source.labels) - labels)
+    def finish(place, batch):
+        images, targets = _replace_unreadable(*batch)
         draw = tf.stack([batches_seed, (place * count + index) * SEEDS])
-        return augment_batch(images, labels, draw)
+        return transforms.batch(images, targets, draw)
 
     images = examples.enumerate(start=first_step * batch_size)
     images = images.map(load, num_parallel_calls=tf.data.AUTOTUNE)
     batches = images.batch(batch_size, drop_remainder=True).enumerate(start=first_step)
-    batches = batches.map(augment, num_parallel_calls=tf.data.AUTOTUNE)
+    batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def evaluation_batches(source, split, recipe, unreadable, batch_size=None, shard=(0, 1)):
+def evaluation_batches(source, split, transforms, batch_size, unreadable, shard=(0, 1)):
     """Batches of a whole split in order, the last one filled up with images of weight 0.
 
     Args:
         source: A `Source`.
         split: `train`, `validation` or `test`.
-        recipe: A `Recipe`.
+        transforms: The `Transforms` of the task.
+        batch_size: Images in a batch of this worker.
         unreadable: An `Unreadable`.
-        batch_size: Images in a batch of this worker; defaults to the recipe's.
-        shard: This worker's index, and the number of workers. All have equally many batches.
+        shard: Index of this worker, and the number of workers. All have equally many batches.
 
     Returns:
-        A `tf.data.Dataset` of images `[B, S, S, 3]`, float32 in 0..255, labels `[B]` and weights
-        `[B]`: 1, and 0 for filling and for unreadable images.
+        A `tf.data.Dataset` of images `[B, H, W, 3]`, float32 in 0..255, targets, and weights `[B]`:
+        1, and 0 for filling and for unreadable images.
     """
-    batch_size = batch_size or recipe.batch_size
 
-    def load(encoded, label, name):
-        image, readable = evaluation_image_of(encoded, recipe)
-        return image, label, tf.cast(unreadable.watch(readable, name), tf.float32)
+    def load(encoded, target, name):
+        image, target, readable = transforms.evaluation(encoded, target)
+        return image, target, tf.cast(unreadable.watch(readable, name), tf.float32)
 
     images = source.read(split, shard=shard).map(load, num_parallel_calls=tf.data.AUTOTUNE)
-    size = recipe.image_size
-    blank = (tf.zeros((size, size, 3)), tf.zeros((), tf.int64), tf.zeros(()))
+    blank = tf.nest.map_structure(
+        lambda spec: tf.zeros(spec.shape, spec.dtype), images.element_spec
+    )
     filled = images.concatenate(tf.data.Dataset.from_tensors(blank).repeat())
     batches = filled.batch(batch_size, drop_remainder=True)
     return batches.take(evaluation_steps(source, split, batch_size * shard[1])).prefetch(
@@ -124,20 +137,33 @@ def evaluation_steps(source, split, batch_size):
     return -(-source.counts[split] // batch_size)
 
 
+def sample_images(source, transforms, count):
+    """Up to `count` readable training images as in evaluation, always the same ones: arrays."""
+    buffer = max(1, min(source.counts["train"], SHUFFLE_BUFFER))
+
+    def load(encoded, target, name):
+        image, _, readable = transforms.evaluation(encoded, target)
+        return image, readable
+
+    images = source.read("train", seed=0).shuffle(buffer, seed=0).map(load)
+    images = images.filter(lambda image, readable: readable).take(count)
+    return [image for image, _ in images.as_numpy_iterator()]
+
+
 def _seeds(seed, epoch):
     """Three seeds of an epoch: for the order, for single images, for batches."""
     words = np.random.SeedSequence([seed, epoch]).generate_state(3)
     return [int(word) for word in words.astype("int64")]
 
 
-def _replace_unreadable(images, labels, readable):
+def _replace_unreadable(images, targets, readable):
     """Gives each unreadable image the place of the next readable one, if there is any."""
     good = tf.where(readable)[:, 0]
 
     def replace():
         places = tf.range(tf.size(readable, tf.int64))
         places = tf.gather(good, tf.searchsorted(good, places) % tf.size(good))
-        return tf.gather(images, places), tf.gather(labels, places)
+        return tf.nest.map_structure(lambda x: tf.gather(x, places), (images, targets))
 
     nothing_to_do = tf.reduce_all(readable) | ~tf.reduce_any(readable)
-    return tf.cond(nothing_to_do, lambda: (images, labels), replace)
+    return tf.cond(nothing_to_do, lambda: (images, targets), replace)

@@ -4,9 +4,12 @@ Images stay encoded here, so that shuffling and skipping move a few kilobytes ea
 """
 
 import collections
+import contextlib
 import dataclasses
+import io
 import os
 import pathlib
+import sys
 import tempfile
 import typing
 
@@ -20,13 +23,13 @@ from common.errors import SettingError
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = 10  # one in so many images is validated on, and one tested on, where nobody split them
-UNLABELLED = {"imagenet2012": {"test"}}
+UNLABELED = {"imagenet2012": {"test"}}
 FEATURES = ("image", "label", "tfds_id")
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A data set of labelled images.
+    """A data set of labeled images.
 
     Attributes:
         labels: Names of the classes.
@@ -78,7 +81,7 @@ def _open_tfds(name, data_dir):
         raise SettingError(f"`dataset`: {name!r} has no `image` with a `label` that is a class")
     _prepare(builder)
     available = builder.info.splits
-    instructions = _choose_splits(set(available) - UNLABELLED.get(builder.name, set()))
+    instructions = _choose_splits(set(available) - UNLABELED.get(builder.name, set()))
 
     def read(split, seed=None, shard=(0, 1)):
         index, count = shard
@@ -105,8 +108,15 @@ def _open_tfds(name, data_dir):
 
 def _prepare(builder):
     """Builds the files of a TFDS data set, unless they are there."""
+    if builder.data_path.exists():
+        return
+    print(f"making the data set {builder.info.full_name} in {builder.data_dir}", flush=True)
+    # TFDS' bars break the lines of a log, and tell nothing where there is nothing to download.
+    shown = tfds.enable_progress_bar if _downloads(builder) else tfds.disable_progress_bar
+    shown()
     try:
-        builder.download_and_prepare()
+        with contextlib.redirect_stdout(io.StringIO()):
+            builder.download_and_prepare()
     except AssertionError as error:  # TFDS' way to ask for files that it cannot download
         manual = pathlib.Path(builder._data_dir_root, "downloads", "manual")
         files = "the files that TFDS' catalog names for it"
@@ -120,8 +130,13 @@ def _prepare(builder):
         raise SettingError(f"`dataset`: cannot make {builder.name}: {reason}") from error
 
 
+def _downloads(builder):
+    """Whether a terminal shows how TFDS downloads a data set."""
+    return sys.stderr.isatty() and bool(builder.info.download_size)
+
+
 def _choose_splits(available):
-    """TFDS instructions for the three splits, made of the labelled ones that a data set has."""
+    """TFDS instructions for the three splits, made of the labeled ones that a data set has."""
     if "train" not in available:
         raise SettingError(f"`dataset`: there is no split `train` with labels in {available}")
     held_out = [split for split in ("validation", "test") if split in available]

@@ -1,13 +1,13 @@
 """Distribution strategies, and what a model needs to train well under one."""
 
+import keras
 import tensorflow as tf
 
 from common.errors import SettingError
-from pale_tf import PSAttention
 from training.distribution.cluster import read_cluster
 from training.distribution.multi_worker import adapt_keras
 
-# A large odd number, so that the seeds of neighbouring replicas have little in common.
+# A large odd number, so that the seeds of neighboring replicas have little in common.
 REPLICA_SEED_STEP = 0x9E3779B1
 
 
@@ -62,14 +62,14 @@ def _wait_for_all(strategy):
         strategy.reduce(tf.distribute.ReduceOp.SUM, tf.ones(()), axis=None)
 
 
-def check_batch(strategy, recipe):
-    """Raises a `SettingError` unless every replica gets equal parts of a batch."""
+def check_batch(strategy, batch_size, accumulate):
+    """Raises a `SettingError` unless every replica gets `accumulate` equal parts of a batch."""
     replicas = strategy.num_replicas_in_sync
-    parts = replicas * recipe.accumulate
-    if recipe.batch_size % parts:
+    parts = replicas * accumulate
+    if batch_size % parts:
         raise SettingError(
             f"`batch_size` must be divisible by {parts}: {replicas} replicas, and `accumulate` "
-            f"{recipe.accumulate}. Received: {recipe.batch_size}"
+            f"{accumulate}. Received: {batch_size}"
         )
 
 
@@ -102,10 +102,10 @@ def prepare_replicas(strategy, model):
 
     Args:
         strategy: The strategy in whose scope the model was built.
-        model: A network of `pale_tf`, before its first step.
+        model: A `keras.Model`, before its first step.
     """
     if strategy.num_replicas_in_sync > 1:
-        _synchronise_batch_norm(model)
+        _synchronize_batch_norm(model)
         separate_random_states(strategy, model)
 
 
@@ -139,13 +139,12 @@ def _make_mirrored(cpu_replicas):
     return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(cpu_replicas)])
 
 
-def _synchronise_batch_norm(model):
-    """Lets every BatchNorm of the attentions see the whole batch, not its replica's part.
+def _synchronize_batch_norm(model):
+    """Lets every BatchNormalization of a model see the whole batch, not its replica's part.
 
-    A part of a batch has other statistics; with synchronised ones, the number of replicas does not
+    A part of a batch has other statistics; with synchronized ones, the number of replicas does not
     change what is trained.
     """
-    for layer in model.layers:
-        if isinstance(layer, PSAttention):
-            for projection in (layer.query, layer.key, layer.value):
-                projection.norm.synchronized = True
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.synchronized = True

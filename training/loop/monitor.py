@@ -1,4 +1,4 @@
-"""What a run shows while it goes on: progress, TensorBoard, `history.csv`."""
+"""The progress of a run while it goes on: a bar or lines, TensorBoard, `history.csv`."""
 
 import csv
 import datetime
@@ -19,25 +19,27 @@ LINE_EVERY = 60.0  # seconds, where the output is no terminal
 SAMPLES = 16
 
 
-class Sight:
-    """Everything that a run shows, in one place. A context manager: it holds the progress bar.
+class Monitor:
+    """Shows and records a run, in one place. A context manager: it holds the progress bar.
 
     Args:
         folder: The run's folder.
         recipe: Its `Recipe`.
+        score: Name of the number that is shown beside the loss.
         steps_per_epoch: Steps in an epoch.
-        survival: The run's `Survival`, which knows where it is.
+        guard: The run's `Guard`, which knows where it is.
 
     Attributes:
         callbacks: For Keras' `fit`.
     """
 
-    def __init__(self, folder, recipe, steps_per_epoch, survival):
-        self._survival = survival
+    def __init__(self, folder, recipe, score, steps_per_epoch, guard):
+        self._guard = guard
+        self._score = score
         self._history = folder / HISTORY
-        self._rows = read_history(self._history, survival.position.epoch)
-        self._progress = Progress(recipe.batch_size, recipe.epochs, steps_per_epoch, survival)
-        self._scalars = Scalars(folder / TENSORBOARD, survival, self._progress)
+        self._rows = read_history(self._history, guard.position.epoch)
+        self._progress = Progress(recipe.batch_size, recipe.epochs, steps_per_epoch, guard)
+        self._scalars = Scalars(folder / TENSORBOARD, guard, self._progress)
         self.callbacks = [self._progress, self._scalars]
         self.write_samples = self._scalars.write_samples
 
@@ -50,14 +52,14 @@ class Sight:
 
     def end_epoch(self, scores):
         """Writes and prints a dict of the scores of an epoch that just ended."""
-        position = self._survival.position
+        position = self._guard.position
         row = {"epoch": position.epoch, **scores}
         row["images_per_second"] = round(self._progress.speed, 1)
         row["seconds"] = round(position.seconds, 1)
         self._rows.append(row)
         write_history(self._history, self._rows)
-        self._scalars.write({f"epoch/{name}": row[name] for name in row}, self._survival.step)
-        self._progress.say(describe(row, self._progress.epochs))
+        self._scalars.write({f"epoch/{name}": row[name] for name in row}, self._guard.step)
+        self._progress.say(describe(row, self._progress.epochs, self._score))
 
 
 class Progress(keras.callbacks.Callback):
@@ -67,15 +69,15 @@ class Progress(keras.callbacks.Callback):
         batch_size: Images in a step.
         epochs: Number of epochs.
         steps_per_epoch: Steps in an epoch.
-        survival: The run's `Survival`, which knows the step.
+        guard: The run's `Guard`, which knows the step.
     """
 
-    def __init__(self, batch_size, epochs, steps_per_epoch, survival):
+    def __init__(self, batch_size, epochs, steps_per_epoch, guard):
         super().__init__()
         self.batch_size = batch_size
         self.epochs = epochs
         self.steps_per_epoch = steps_per_epoch
-        self.survival = survival
+        self.guard = guard
         self.speed = 0.0  # images/s, the last epoch's or this one's so far
         self._origin = None  # time and number of the first step of this process
         self._said = time.monotonic()
@@ -87,7 +89,7 @@ class Progress(keras.callbacks.Callback):
             disable=not sys.stdout.isatty(),
         )
         total = epochs * steps_per_epoch
-        self._task = self._bar.add_task("", total=total, completed=survival.step, speed="")
+        self._task = self._bar.add_task("", total=total, completed=guard.step, speed="")
         self.start, self.stop = self._bar.start, self._bar.stop
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -95,7 +97,7 @@ class Progress(keras.callbacks.Callback):
         self._epoch = f"epoch {epoch + 1}/{self.epochs}"
 
     def on_train_batch_end(self, batch, logs=None):
-        now, step = time.monotonic(), self.survival.step
+        now, step = time.monotonic(), self.guard.step
         self._origin = self._origin or (now, step)
         if self._begin is None:
             self._begin = now, batch
@@ -113,10 +115,10 @@ class Progress(keras.callbacks.Callback):
         """Prints a line that ends in speed and time left."""
         self._said = time.monotonic()
         pace = f"{self.speed:.0f} images/s"
-        begin, first = self._origin or (self._said, self.survival.step)
-        if self.survival.step > first:  # evaluation included
-            seconds_per_step = (self._said - begin) / (self.survival.step - first)
-            left = self.epochs * self.steps_per_epoch - self.survival.step
+        begin, first = self._origin or (self._said, self.guard.step)
+        if self.guard.step > first:  # evaluation included
+            seconds_per_step = (self._said - begin) / (self.guard.step - first)
+            left = self.epochs * self.steps_per_epoch - self.guard.step
             pace += f"  {datetime.timedelta(seconds=round(left * seconds_per_step))} left"
         self._bar.console.print(f"{line}  {pace}", highlight=False, soft_wrap=True)
         sys.stdout.flush()
@@ -127,22 +129,22 @@ class Scalars(keras.callbacks.Callback):
 
     Args:
         folder: Folder of the logs.
-        survival: The run's `Survival`.
+        guard: The run's `Guard`.
         progress: The run's `Progress`.
     """
 
-    def __init__(self, folder, survival, progress):
+    def __init__(self, folder, guard, progress):
         super().__init__()
-        self.survival = survival
+        self.guard = guard
         self.progress = progress
         self.writer = tf.summary.create_file_writer(str(folder))
 
     def on_train_batch_end(self, batch, logs=None):
-        step = self.survival.step
-        if not self.survival.passed(SCALARS_EVERY):
+        step = self.guard.step
+        if not self.guard.passed(SCALARS_EVERY):
             return
         values = {name: float(value) for name, value in logs.items()}
-        values["learning_rate"] = float(self.survival.rate(step - 1))
+        values["learning_rate"] = float(self.guard.rate(step - 1))
         values["images_per_second"] = self.progress.speed
         self.write({f"step/{name}": value for name, value in values.items()}, step)
 
@@ -175,9 +177,9 @@ def read_history(path, epochs):
         return list(csv.DictReader(file))[:epochs]
 
 
-def describe(row, epochs):
+def describe(row, epochs, score):
     """A row of `history.csv` as a line for people."""
-    names = {"loss": "loss", "accuracy": "accuracy", "val_accuracy": "validation"}
-    names["val_ema_accuracy"] = "averaged"
+    names = {"loss": "loss", score: score, f"val_{score}": "validation"}
+    names[f"val_ema_{score}"] = "averaged"
     parts = [f"{title} {row[name]:.4f}" for name, title in names.items() if name in row]
     return "  ".join([f"epoch {row['epoch']}/{epochs}", *parts])

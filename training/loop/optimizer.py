@@ -3,26 +3,25 @@
 import keras
 import tensorflow as tf
 
-UNDECAYED = ("bias", "gamma", "beta", "_position/map", "/messenger")
-# Part of the paths of depth-wise kernels of CPE, and of tables of attentions.
-POSITIONS = ("_position/depthwise/", "/position_")
 
-
-def make_optimizer(recipe, steps_per_epoch):
-    """Makes the optimiser of a run, for gradients that are already summed over the replicas.
+def make_optimizer(recipe, steps_per_epoch, undecayed=()):
+    """Makes the optimizer of a run, for gradients that are already summed over the replicas.
 
     Args:
         recipe: A `Recipe`.
-        steps_per_epoch: Optimiser steps in an epoch.
+        steps_per_epoch: Optimizer steps in an epoch.
+        undecayed: Variables without weight decay: see `pale_tf.decay`.
 
     Returns:
-        An optimiser. `exclude_from_decay` is to be called on it once the network is there.
+        A `keras.optimizers.Optimizer`.
     """
-    return AdamW(
+    optimizer = AdamW(
         make_schedule(recipe, steps_per_epoch),
         weight_decay=recipe.weight_decay,
         global_clipnorm=recipe.clip_norm,
     )
+    optimizer.exclude_from_weight_decay(var_list=list(undecayed))
+    return optimizer
 
 
 def make_schedule(recipe, steps_per_epoch):
@@ -38,16 +37,6 @@ def make_schedule(recipe, steps_per_epoch):
         warmup_steps=warmup_steps,
         decay_steps=steps - warmup_steps,
     )
-
-
-def exclude_from_decay(optimizer, variables):
-    """Leaves norms, biases and what encodes positions without weight decay."""
-    excluded = [
-        variable
-        for variable in variables
-        if variable.path.endswith(UNDECAYED) or any(part in variable.path for part in POSITIONS)
-    ]
-    optimizer.exclude_from_weight_decay(var_list=excluded)
 
 
 class AdamW(keras.optimizers.AdamW):

@@ -2,8 +2,6 @@
 
 import contextlib
 import dataclasses
-import importlib.metadata
-import json
 import os
 import pathlib
 import platform
@@ -12,79 +10,80 @@ import subprocess
 import sys
 
 import keras
-import numpy as np
 
-from common.files import replacing, write_json
-from common.run_files import CALIBRATION, CONFIG, EMA_MODEL, LABELS, METRICS, MODEL
+from common.files import read_json, replacing, write_json
+from common.run_files import CALIBRATION, CONFIG, EMA_MODEL, METRICS, MODEL
 from common.trained import load_network
-from training.loop import evaluation, pictures
+from common.versions import installed_versions
+from training import pictures
+from training.data.batches import sample_images
+from training.loop.evaluation import evaluate_networks
 from training.loop.monitor import HISTORY, TENSORBOARD
+from training.recipe import as_json
 
 CHECKPOINTS = "checkpoints"
 UNREADABLE = "unreadable.txt"
 
-PACKAGES = ("pale_tf", "tensorflow", "keras", "keras-cv", "tensorflow-datasets", "numpy")
+PACKAGES = ("tensorflow", "keras", "keras-cv", "tensorflow-datasets", "numpy")
+PROGRAMS = pathlib.Path(__file__).resolve().parents[1]
 CALIBRATED = 64
-EXAMPLES = 5
-WORST = 24
 
 
-def write_start(flags, recipe, replicas, source, position):
+def write_start(run):
     """Writes what is known before training, or adds to it that the run goes on."""
-    folder = flags.out
+    folder, position = run.settings.out, run.position
     start = {
         "command": ["python", *sys.argv],
         "step": {"epoch": position.epoch, "step": position.step},
-        "replicas": replicas,
+        "replicas": run.strategy.num_replicas_in_sync,
         "git_revision": git_revision(),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
+        "versions": installed_versions(*PACKAGES),
         "machine": {"platform": platform.platform(), "cpus": os.cpu_count()},
     }
     if (folder / CONFIG).exists():
-        config = json.loads((folder / CONFIG).read_text())
+        config = read_json(folder / CONFIG)
         config.setdefault("resumed", []).append(start)
     else:
-        recorded = {"flags": vars(flags), "recipe": dataclasses.asdict(recipe), "seed": flags.seed}
+        settings = dataclasses.asdict(run.settings)
+        recorded = {"flags": settings, "recipe": as_json(run.recipe), "seed": run.settings.seed}
         config = {**start, **recorded}
-    write_json(folder / CONFIG, config)  # first: what has it can be gone on with
-    with replacing(folder / LABELS) as path:
-        path.write_text("".join(f"{label}\n" for label in source.labels))
+    write_json(folder / CONFIG, config)  # first: a folder that has it can be gone on with
+    for name, text in run.task.files(run.source).items():
+        with replacing(folder / name) as path:
+            path.write_text(text)
 
 
-def introduction(recipe, source, position, report):
-    """What to tell the user before the first step."""
-    counts = ", ".join(f"{count} {split}" for split, count in source.counts.items())
-    lines = [
-        f"{recipe.model} on {recipe.dataset}: {len(source.labels)} classes, images: {counts}",
-        "The first step takes longer: the network is traced.",
-    ]
-    if report is not None:
-        lines.insert(1, str(report))
+def introduction(run, notes):
+    """A text for the user before the first step."""
+    recipe, position = run.recipe, run.position
+    model = recipe.model if isinstance(recipe.model, str) else recipe.model.name
+    counts = ", ".join(f"{count} {split}" for split, count in run.source.counts.items())
+    lines = [f"{model} on {recipe.dataset}: {run.task.describe(run.source)}, images: {counts}"]
     if position.epoch or position.step:
-        lines.insert(1, f"going on after {position.epoch} epochs and {position.step} steps")
-    return "\n".join(lines)
+        lines.append(f"going on after {position.epoch} epochs and {position.step} steps")
+    if notes is not None:
+        lines.append(str(notes))
+    return "\n".join([*lines, "The first step takes longer: the network is traced."])
 
 
-def write_end(folder, trainer, source, recipe, unreadable, seconds):
+def write_end(run):
     """Writes what training gave, and evaluates it: networks, scores, pictures, examples."""
-    save_networks(folder, trainer)
+    folder, task = run.settings.out, run.task
+    save_networks(folder, run.trainer)
     with replacing(folder / "curves.png") as path:
-        pictures.plot_curves(folder / HISTORY, path)
+        quantities = dict.fromkeys(("loss", task.score))
+        pictures.plot_curves(folder / HISTORY, tuple(quantities), path)
+    names = [name for name in (MODEL, EMA_MODEL) if (folder / name).exists()]
+    networks = {name: load_network(folder / name) for name in names}
+    reports = evaluate_networks(networks, task, run.source, "test", run.recipe, run.unreadable)
     metrics = {}
-    for name, prefix in ((MODEL, "test_"), (EMA_MODEL, "test_ema_")):
-        if not (folder / name).exists():
-            continue
-        network = load_network(folder / name)
-        predictions = evaluation.predict_split(network, source, "test", recipe, unreadable)
-        scores = evaluation.summarise(predictions, source.labels)
-        metrics |= {f"{prefix}{key}": scores[key] for key in ("accuracy", "top5_accuracy", "loss")}
-        if name == MODEL:
-            write_pictures(folder, predictions, source, recipe, unreadable)
-    write_calibration(folder, source, recipe)
-    metrics |= {"train_seconds": round(seconds, 1), "unreadable_images": len(unreadable)}
+    for name, prefix in zip(names, ("test_", "test_ema_"), strict=False):
+        scores = reports[name].scores()
+        metrics |= {f"{prefix}{key}": value for key, value in scores.items()}
+    reports[MODEL].draw(folder)
+    write_calibration(folder, task, run.source, run.recipe)
+    metrics["train_seconds"] = round(run.position.seconds, 1)
+    metrics["unreadable_images"] = len(run.unreadable)
     write_json(folder / METRICS, metrics)
 
 
@@ -99,53 +98,25 @@ def save_networks(folder, trainer):
         trainer.swap_averages()
 
 
-def write_pictures(folder, predictions, source, recipe, unreadable):
-    """Writes the confusion matrix, the worst-classified images, and a few examples."""
-    with replacing(folder / "confusion.png") as path:
-        matrix = evaluation.confusion_matrix(predictions)
-        pictures.plot_confusion(matrix, source.labels, path)
-    worst = np.argsort(-predictions.losses, kind="stable")[:WORST]
-    examples = np.arange(min(EXAMPLES, len(predictions.labels)))
-    wanted = np.concatenate([worst, examples])
-    indices, places = np.unique(wanted, return_inverse=True)
-    picked = evaluation.pick_images(source, "test", recipe, unreadable, indices)
-    images = [picked[place] for place in places]
-    titles = [_describe(predictions, source.labels, index) for index in worst]
-    with replacing(folder / "worst.png") as path:
-        pictures.plot_images(images[: len(worst)], titles, path)
-    (folder / "examples").mkdir(exist_ok=True)
-    for index, image in zip(examples, images[len(worst) :], strict=True):
-        label = source.labels[predictions.labels[index]].replace("/", "_")
-        with replacing(folder / "examples" / f"{index + 1}-is-{label}.png") as path:
-            keras.utils.save_img(path, image, scale=False)
-
-
-def write_calibration(folder, source, recipe):
+def write_calibration(folder, task, source, recipe):
     """Writes training images that stand for all: exporting in eight bits needs them."""
     (folder / CALIBRATION).mkdir(exist_ok=True)
-    for index, image in enumerate(evaluation.sample_images(source, recipe, CALIBRATED)):
+    transforms = task.make_transforms(recipe, source)
+    for index, image in enumerate(sample_images(source, transforms, CALIBRATED)):
         with replacing(folder / CALIBRATION / f"{index + 1:02}.png") as path:
             keras.utils.save_img(path, image, scale=False)
 
 
-def _describe(predictions, names, index):
-    label, scores = predictions.labels[index], predictions.probabilities[index]
-    best = scores.argmax()
-    return f"{names[label]}, not {names[best]}" if best != label else f"{names[label]}, right"
-
-
-def summary(folder):
-    """What to tell the user at the end: results, where they are, and what to do next."""
-    metrics = json.loads((folder / METRICS).read_text())
+def summary(folder, task):
+    """A text for the user at the end: results, where they are, and what to do next."""
+    metrics, score = read_json(folder / METRICS), task.score
     files = {
         MODEL: "the network",
         EMA_MODEL: "the same with averaged weights",
-        LABELS: "its classes",
-        METRICS: "accuracy and loss on the test images",
-        HISTORY: "loss and accuracy of every epoch",
+        METRICS: "scores on the test images",
+        HISTORY: "scores of every epoch",
         "curves.png": "the same, drawn",
-        "confusion.png": "which classes are taken for which",
-        "worst.png": "the test images with the highest loss",
+        **task.contents,
         CONFIG: "flags, recipe, seed, versions, git revision",
         CALIBRATION: "training images; export in eight bits needs them",
         CHECKPOINTS: "what --resume needs; no longer needed",
@@ -154,24 +125,22 @@ def summary(folder):
     }
     files = {name: what for name, what in files.items() if (folder / name).exists()}
     width = max(len(str(folder / name)) for name in files)
-    program = pathlib.Path(__file__).resolve().parents[1] / "predict.py"
-    images = sorted((folder / "examples").iterdir())
-    predict = [_from_here(sys.executable), _from_here(program), folder, *images]
     averaged = ""
-    if "test_ema_accuracy" in metrics:
-        averaged = f" (averaged weights: {metrics['test_ema_accuracy']:.4f})"
-    return "\n".join(
-        [
-            "",
-            f"test accuracy {metrics['test_accuracy']:.4f}{averaged}, "
-            f"test loss {metrics['test_loss']:.4f}, trained in {metrics['train_seconds']:.0f} s",
-            "",
-            *(f"{folder / name!s:{width}}  {what}" for name, what in files.items()),
-            "",
-            "Next:",
-            "  " + shlex.join(map(str, predict)),
-        ]
-    )
+    if f"test_ema_{score}" in metrics:
+        averaged = f" (averaged weights: {metrics[f'test_ema_{score}']:.4f})"
+    loss = "" if score == "loss" else f", test loss {metrics['test_loss']:.4f}"
+    lines = [
+        "",
+        f"test {score} {metrics[f'test_{score}']:.4f}{averaged}{loss}, "
+        f"trained in {metrics['train_seconds']:.0f} s",
+        "",
+        *(f"{folder / name!s:{width}}  {what}" for name, what in files.items()),
+    ]
+    if (folder / "examples").exists():
+        images = sorted((folder / "examples").iterdir())
+        program = [_from_here(sys.executable), _from_here(PROGRAMS / "predict.py")]
+        lines += ["", "Next:", "  " + shlex.join(map(str, [*program, folder, *images]))]
+    return "\n".join(lines)
 
 
 def _from_here(path):
@@ -184,7 +153,6 @@ def git_revision():
     """The commit of this repository, with `-dirty` if files differ from it; None outside git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        here = pathlib.Path(__file__).parent
-        done = subprocess.run(command, cwd=here, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=PROGRAMS, check=True, capture_output=True, text=True)
         return done.stdout.strip()
     return None

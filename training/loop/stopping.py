@@ -1,4 +1,4 @@
-"""Keras callbacks that keep a run alive, or end it well."""
+"""The Keras callback that saves checkpoints and stops a run."""
 
 import signal
 import time
@@ -10,8 +10,8 @@ from training.errors import NonFiniteLossError, TerminatedError
 from training.loop import checkpoints
 
 
-class Survival(keras.callbacks.Callback):
-    """Saves checkpoints, and ends a run that lost its sense or its time.
+class Guard(keras.callbacks.Callback):
+    """Saves checkpoints, and ends a run whose loss is not finite or that is asked to end.
 
     Args:
         position: The `Position` of the run; it is moved on.

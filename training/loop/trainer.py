@@ -3,40 +3,43 @@
 import keras
 import tensorflow as tf
 
-TOP = 5
-
 
 class Trainer(keras.Model):
     """Trains a network and keeps a moving average of its weights.
 
     A step sums gradients over micro-batches and replicas first, and only then looks for overflow,
     clips and applies them, so that neither the number of replicas nor that of micro-batches changes
-    what is learnt. (BatchNorm sees one micro-batch at a time.)
+    what is learned. (BatchNorm sees one micro-batch at a time.)
+
+    What is minimized is the sum of the task's losses over what the task counts, both over all
+    replicas, plus `network.losses` (of `add_loss` and of regularizers), averaged over micro-batches
+    and replicas.
 
     Create it in the strategy's scope.
 
     Args:
-        network: A `keras.Model` of images to probabilities, in float32.
-        recipe: A `Recipe`.
+        network: A `keras.Model` of images to outputs.
+        task: The `training.tasks.Task`.
+        metrics: List of `keras.metrics.Metric` that take targets and outputs.
+        accumulate: Micro-batches in a step of a replica.
+        ema_decay: Decay of the moving average of the weights, in `[0, 1)`; 0 for no average.
 
     Attributes:
         averages: The moving averages of the weights, in the order of `averaged`; empty without.
         averaged: The variables that are averaged: weights and BatchNorm's statistics.
     """
 
-    def __init__(self, network, recipe):
+    def __init__(self, network, task, metrics=(), accumulate=1, ema_decay=0.0):
         super().__init__(name="trainer")
         self.network = network
-        self.recipe = recipe
+        self.task = task
+        self.accumulate = accumulate
+        self.ema_decay = ema_decay
         self.loss = keras.metrics.Mean(name="loss")
-        self.accuracy = keras.metrics.CategoricalAccuracy(name="accuracy")
-        self.scores = [self.loss, self.accuracy]
-        classes = network.output_shape[-1]
-        if classes > TOP:
-            self.scores.append(keras.metrics.TopKCategoricalAccuracy(TOP, name=f"top{TOP}"))
+        self.scores = [self.loss, *metrics]
         self.averaged = [v for v in network.variables if v.dtype == "float32"]
         self.averages = []
-        if recipe.ema_decay:
+        if ema_decay:
             self.averages = [
                 keras.Variable(variable.numpy(), trainable=False, name=f"average{index}")
                 for index, variable in enumerate(self.averaged)
@@ -51,71 +54,90 @@ class Trainer(keras.Model):
         return self.network(images, training=training)
 
     def train_step(self, data):
-        """One step on a replica's part of the batch.
+        """Runs one step on a replica's part of the batch.
 
         Args:
-            data: Images `[b, S, S, 3]`, and labels `[b, classes]`, a distribution each.
+            data: Images `[b, H, W, 3]`, and targets, a structure of tensors `[b, …]`.
 
         Returns:
             Dict of the step's `loss` and `gradient_norm`, those of the whole batch.
         """
-        images, labels = data
-        loss, gradients, probabilities = self._gradients(images, labels)
-        context = tf.distribute.get_replica_context()
-        loss, *gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, [loss, *gradients])
+        images, targets = data
+        loss, gradients, outputs = self._gradients(images, targets)
+        loss, *gradients = _sum_over_replicas([loss, *gradients])
         norm = tf.linalg.global_norm(gradients) / self.optimizer.scale_loss(1.0)
         self.optimizer.apply(gradients, self.network.trainable_variables)
         if self.averages:
-            context.merge_call(self._update_averages)
+            tf.distribute.get_replica_context().merge_call(self._update_averages)
         self.loss.update_state(loss)
         for score in self.scores[1:]:
-            score.update_state(labels, probabilities)
+            score.update_state(targets, outputs)
         return {"loss": loss, "gradient_norm": norm}
 
     def test_step(self, data):
-        """One step of evaluation.
+        """Runs one step of evaluation.
 
         Args:
-            data: Images `[b, S, S, 3]`, integer labels `[b]` and weights `[b]`.
+            data: Images `[b, H, W, 3]`, targets as in training, and weights `[b]`.
         """
-        images, labels, weights = data
-        probabilities = self.network(images, training=False)
-        labels = tf.one_hot(labels, probabilities.shape[-1])
-        losses = keras.losses.categorical_crossentropy(labels, probabilities)
-        self.loss.update_state(losses, sample_weight=weights)
+        images, targets, weights = data
+        outputs = self.network(images, training=False)
+        losses, counts = self.task.loss(outputs, targets), self.task.count(targets)
+        means = tf.math.divide_no_nan(losses, counts)
+        self.loss.update_state(means, sample_weight=weights * counts)
         for score in self.scores[1:]:
-            score.update_state(labels, probabilities, sample_weight=weights)
+            score.update_state(targets, outputs, sample_weight=weights)
         return self.get_metrics_result()
 
     def swap_averages(self):
         """Exchanges the weights with their averages; a second call exchanges them back."""
+        self._swap()
+
+    @tf.function
+    def _swap(self):
         for average, variable in zip(self.averages, self.averaged, strict=True):
-            value = variable.numpy()
-            variable.assign(average.numpy())
+            value = tf.identity(variable.value)
+            variable.assign(average.value)
             average.assign(value)
 
-    def _gradients(self, images, labels):
+    def _gradients(self, images, targets):
         """Sums loss and gradients over micro-batches, one after the other."""
-        parts = self.recipe.accumulate
+        (count,) = _sum_over_replicas([tf.reduce_sum(self.task.count(targets))])
+        count = tf.maximum(count, 1.0)  # there may be nothing to count in a batch
         variables = self.network.trainable_variables
-        losses, gradients, probabilities = [], [], []
-        for x, y in zip(tf.split(images, parts), tf.split(labels, parts), strict=True):
+        losses, gradients, outputs = [], [], []
+        for x, y in self._parts(images, targets):
             # Waiting for the part before bounds the memory to that of one part.
             with tf.control_dependencies(gradients), tf.GradientTape() as tape:
-                scores = self.network(tf.identity(x), training=True)
-                loss = tf.reduce_sum(keras.losses.categorical_crossentropy(y, scores))
-                loss /= self.recipe.batch_size
+                given = self.network(tf.identity(x), training=True)
+                loss = tf.reduce_sum(self.task.loss(given, y)) / count
+                loss += self._additional_loss()
                 scaled = self.optimizer.scale_loss(loss)
             new = tape.gradient(scaled, [variable.value for variable in variables])
             gradients = [a + b for a, b in zip(gradients, new, strict=True)] if gradients else new
             losses.append(loss)
-            probabilities.append(scores)
-        return tf.add_n(losses), gradients, tf.concat(probabilities, axis=0)
+            outputs.append(given)
+        joined = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *outputs)
+        return tf.add_n(losses), gradients, joined
+
+    def _parts(self, images, targets):
+        """Images and targets of each micro-batch."""
+        flat = [tf.split(x, self.accumulate) for x in tf.nest.flatten((images, targets))]
+        return [
+            tf.nest.pack_sequence_as((images, targets), part) for part in zip(*flat, strict=True)
+        ]
+
+    def _additional_loss(self):
+        """The share of a part in the mean of the losses that layers of the network added."""
+        if not self.network.losses:
+            return 0.0
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return tf.add_n(self.network.losses) / (self.accumulate * replicas)
 
     def _update_averages(self, strategy):
         """Moves the averages towards the weights: fast at first, as TensorFlow's averages do."""
         step = tf.cast(self.optimizer.iterations.value, tf.float32)
-        decay = tf.minimum(self.recipe.ema_decay, (1.0 + step) / (10.0 + step))
+        decay = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
 
         def move(average, variable, decay):
             average.assign_sub((1.0 - decay) * (average - variable))
@@ -126,3 +148,9 @@ class Trainer(keras.Model):
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Nothing: everything is built, and Keras' way fails with several workers (keras#20585)."""
+
+
+def _sum_over_replicas(tensors):
+    """Sums a list of tensors over all replicas, each by itself."""
+    context = tf.distribute.get_replica_context()
+    return context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)

@@ -6,6 +6,7 @@ python training/fit.py --recipe digits --strategy mirrored
 from training.recipe import Recipe
 
 RECIPE = Recipe(
+    task="classify",
     dataset="digits",
     model="pale_n",
     image_size=32,
@@ -17,8 +18,10 @@ RECIPE = Recipe(
     weight_decay=0.05,
     clip_norm=5.0,
     ema_decay=0.99,
-    label_smoothing=0.1,
-    rotation=15.0,
-    translation=0.1,
-    zoom=0.1,
+    settings={
+        "label_smoothing": 0.1,
+        "rotation": 15.0,
+        "translation": 0.1,
+        "zoom": 0.1,
+    },
 )

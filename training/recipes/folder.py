@@ -10,6 +10,7 @@ network that was trained on more. Results on 200 digits: docs/results.md.
 from training.recipe import Recipe
 
 RECIPE = Recipe(
+    task="classify",
     dataset="folder:images",
     model="pale_n",
     image_size=128,
@@ -22,12 +23,14 @@ RECIPE = Recipe(
     clip_norm=5.0,
     ema_decay=0.998,
     drop_path_rate=0.1,
-    label_smoothing=0.1,
-    mixup=0.2,
-    cutmix=1.0,
-    rand_augment=5,
-    erasing=0.1,
-    crop_area=0.35,
-    flip=True,
-    crop_fraction=0.875,
+    settings={
+        "label_smoothing": 0.1,
+        "mixup": 0.2,
+        "cutmix": 1.0,
+        "rand_augment": 5,
+        "erasing": 0.1,
+        "crop_area": 0.35,
+        "flip": True,
+        "crop_fraction": 0.875,
+    },
 )

@@ -12,6 +12,7 @@ CutMix 1.0, random erasing 0.25, label smoothing 0.1.
 from training.recipe import Recipe
 
 RECIPE = Recipe(
+    task="classify",
     dataset="imagenet2012",
     model="pale_t",
     image_size=224,
@@ -23,12 +24,14 @@ RECIPE = Recipe(
     weight_decay=0.05,
     ema_decay=0.99984,
     drop_path_rate=0.2,
-    label_smoothing=0.1,
-    mixup=0.8,
-    cutmix=1.0,
-    rand_augment=9,
-    erasing=0.25,
-    crop_area=0.08,
-    flip=True,
-    crop_fraction=0.875,
+    settings={
+        "label_smoothing": 0.1,
+        "mixup": 0.8,
+        "cutmix": 1.0,
+        "rand_augment": 9,
+        "erasing": 0.25,
+        "crop_area": 0.08,
+        "flip": True,
+        "crop_fraction": 0.875,
+    },
 )

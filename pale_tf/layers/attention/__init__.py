@@ -34,6 +34,7 @@ __all__ = [
     "ShuffledWindowAttention",
     "SpatialReductionAttention",
     "WindowAttention",
+    "block_attention",
     "make_attention",
 ]
 
@@ -92,3 +93,27 @@ def make_attention(attention, place, num_heads, **options):
         raise ValueError(
             f"`attention_options` must be arguments of {attention!r}. Received: {options} ({error})"
         ) from error
+
+
+def block_attention(config, stage, block, **options):
+    """Makes the attention that a configuration sets for a block.
+
+    Args:
+        config: A `PaleConfig`.
+        stage: Index of the stage, 0 to 3.
+        block: Index of the block in its stage.
+        **options: Further arguments of the layer, such as its name.
+
+    Returns:
+        An `Attention`.
+    """
+    return make_attention(
+        config.of_stage("attention", stage),
+        Place(stage, block, config.pale_size),
+        config.num_heads[stage],
+        **{
+            "projection": config.projection,
+            **config.of_stage("attention_options", stage),
+            **options,
+        },
+    )

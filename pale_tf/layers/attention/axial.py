@@ -87,6 +87,9 @@ class AxialAttention(Attention):
             for weight in self.positions
         ]
 
+    def no_weight_decay(self):
+        return self.positions if self.position_sensitive else []
+
     def get_config(self):
         return {
             **super().get_config(),

@@ -1,4 +1,4 @@
-"""What the attentions have in common: projections, heads, the protocol."""
+"""Base of the attentions: projections, heads, the protocol."""
 
 import functools
 
@@ -7,13 +7,14 @@ from keras import ops
 
 from pale_tf.checks import check_heads, check_positive_int, check_rate
 from pale_tf.layers.attention.core import softmax_attention
+from pale_tf.layers.folding import Foldable, own_weights
 from pale_tf.layers.projection import SeparableProjection
 from pale_tf.tokens import on_tokens
 
 PROJECTIONS = ("separable", "linear")
 
 
-class Attention(keras.layers.Layer):
+class Attention(Foldable, keras.layers.Layer):
     """Multi-head self-attention over a feature map: `[B, H, W, C] -> [B, H, W, C]`, any H and W.
 
     Queries, keys and values are projections of the map, and an output projection follows. A
@@ -126,7 +127,7 @@ class Attention(keras.layers.Layer):
         """Lets tokens attend to each other.
 
         Args:
-            query, key, value: What `project` gives.
+            query, key, value: As `project` gives them.
             training: Whether dropout is applied.
 
         Returns:
@@ -157,6 +158,22 @@ class Attention(keras.layers.Layer):
             dtype=self.dtype_policy,
             name=name,
         )
+
+    def fused_config(self):
+        return {**self.get_config(), "folded": True}
+
+    def fused_weights(self, scale=None, shift=None):
+        """BatchNorms, and the scale of the scores, go into the point-wise kernels."""
+        weights = own_weights(self)
+        for name in ("query", "key", "value"):
+            if self.projection == "separable":
+                weights = {k: v for k, v in weights.items() if not k.startswith(f"{name}/")}
+                projection = getattr(self, name).fused_weights()
+                weights |= {f"{name}/{path}": value for path, value in projection.items()}
+        pointwise = "query/pointwise" if self.projection == "separable" else "query"
+        for name in ("kernel", "bias"):
+            weights[f"{pointwise}/{name}"] *= self.scale  # of the queries
+        return weights
 
     def compute_output_shape(self, input_shape):
         return input_shape

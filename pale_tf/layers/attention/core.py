@@ -14,7 +14,7 @@ def softmax_attention(query, key, value, bias=None, dropout=None):
         query: `[B, G, L, D]`, scaled; a group `G` is one head of one set of tokens.
         key: `[B, G, M, D]`.
         value: `[B, G, M, E]`.
-        bias: What is added to the scores: float32, broadcast to `[B, G, L, M]`; or None.
+        bias: Summand of the scores: float32, broadcast to `[B, G, L, M]`; or None.
         dropout: Function of the weights, or None.
 
     Returns:

@@ -18,7 +18,7 @@ STRIPE_WIDTHS = (1, 2, 7, 7)
 class CrossShapedAttention(Attention):
     """Self-attention inside horizontal and vertical stripes: `[B, H, W, C] -> [B, H, W, C]`.
 
-    The first half of the channels attends inside stripes of `stripe_width` neighbouring rows, the
+    The first half of the channels attends inside stripes of `stripe_width` neighboring rows, the
     second half inside stripes of as many columns.
 
     Args:

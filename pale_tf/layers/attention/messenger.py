@@ -117,7 +117,7 @@ class MessengerAttention(Attention):
         return windows.ungroup_windows(x, rows, columns, region, 1)
 
     def _bias(self, mask, window, count):
-        """What is added to the scores: `[N·heads, 1 or L, L + 1]`, the messenger last, or None."""
+        """Summand of the scores: `[N·heads, 1 or L, L + 1]`, the messenger last, or None."""
         if not self.relative_position_bias:
             return mask if mask is None else ops.pad(mask, ((0, 0), (0, 0), (0, 1)))
         bias = position_bias(self.position_table, window, self.window_size, count)
@@ -125,6 +125,9 @@ class MessengerAttention(Attention):
         column = ops.tile(column, (count, window[0] * window[1], 1))  # [N·heads, L, 1]
         bias = bias if mask is None else bias + mask
         return ops.concatenate([bias, column], axis=2)  # [N·heads, L, L + 1]
+
+    def no_weight_decay(self):
+        return [self.position_table] if self.relative_position_bias else []
 
     def get_config(self):
         return {

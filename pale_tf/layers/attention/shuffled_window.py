@@ -14,7 +14,7 @@ class ShuffledWindowAttention(WindowAttention):
     With `N = ceil(H / window_size)` windows along an axis, row `r` belongs to window `r mod N`;
     columns likewise. A window's tokens are spread evenly over the whole map.
 
-    The paper's neighbour-window connection, a depth-wise convolution between attention and MLP, is
+    The paper's neighbor-window connection, a depth-wise convolution between attention and MLP, is
     no part of the attention. The convolution of CPE takes that place in this backbone.
 
     Args:

@@ -80,11 +80,11 @@ class WindowAttention(Attention):
         return crop(windows.roll(x, *back), height, width)
 
     def mask(self, height, width, group):
-        """Which tokens of a window see which: boolean `[N, L]`, `[N, L, L]`, or None for all."""
+        """Mask of tokens that see each other: boolean `[N, L]`, `[N, L, L]`, or None for all."""
         down, right = self._shifts(height, width)
         if equal(down, 0) and equal(right, 0):
             return windows.real_tokens(height, width, lambda x: group(x, 1))
-        # What the roll brought from the other side is a window of its own.
+        # Tokens that the roll brought from the other side are a window of their own.
         rows = 2 * ops.cast(ops.arange(height) < down, "float32")
         columns = ops.cast(ops.arange(width) < right, "float32")
         parts = 1.0 + ops.expand_dims(rows, 1) + ops.expand_dims(columns, 0)  # [H, W]
@@ -101,6 +101,9 @@ class WindowAttention(Attention):
         if isinstance(size, int):
             return self.window_size // 2 if size > self.window_size else 0
         return ops.where(size > self.window_size, self.window_size // 2, 0)
+
+    def no_weight_decay(self):
+        return [self.position_table] if self.relative_position_bias else []
 
     def get_config(self):
         return {

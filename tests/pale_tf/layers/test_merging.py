@@ -22,7 +22,7 @@ def test_layer(kernel_size, strides):
 
 
 @pytest.mark.parametrize("size", [(9, 12), (10, 11)])
-def test_kernels_are_centred_on_every_second_pixel_of_any_size(size):
+def test_kernels_are_centered_on_every_second_pixel_of_any_size(size):
     layer = OverlappingMerging(5, kernel_size=3, strides=2)
     x = np.random.default_rng(0).normal(size=(*size, 4))
     layer.build((None, *size, 4))

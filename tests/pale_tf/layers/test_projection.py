@@ -11,7 +11,7 @@ def test_layer():
     run_layer(SeparableProjection, weight_count=7)
 
 
-def test_training_normalises_the_batch_and_moves_the_statistics():
+def test_training_normalizes_the_batch_and_moves_the_statistics():
     layer = SeparableProjection()
     x = np.random.default_rng(0).normal(3.0, 2.0, size=(8, 6, 6, 4)).astype("float32")
     layer(x, training=True)

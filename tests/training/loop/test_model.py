@@ -4,12 +4,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+from training.loop.model import make_network
 
 from common.errors import SettingError
 from pale_tf import PaleConfig, pale_backbone
-from pale_tf.configs import VARIANTS
-from pale_tf.models import BUILDERS
-from training.loop.model import make_network
+from pale_tf.configs import ALIASES, NETWORKS
 from training.loop.optimizer import exclude_from_decay, make_optimizer
 from training.recipe import MODELS, load_recipe, recipe_names
 
@@ -17,9 +16,7 @@ RECIPE = load_recipe("digits")
 
 
 def test_the_names_are_those_of_the_networks():
-    assert set(MODELS) == set(BUILDERS) == {config.name for config in VARIANTS.values()}
-    for name, build in BUILDERS.items():
-        assert build.__name__.lower() == name.replace("_", "")
+    assert set(MODELS) == set(ALIASES.values())
 
 
 def test_every_recipe_loads():
@@ -98,6 +95,6 @@ def test_drop_path_defaults_to_the_variants():
         for layer in make_network(RECIPE, 10)[0].layers
         if layer.name.endswith("drop_path1")
     ]
-    assert max(rates) == VARIANTS["nano"].drop_path_rate
+    assert max(rates) == NETWORKS["pale_n"].drop_path_rate
     recipe = dataclasses.replace(RECIPE, drop_path_rate=0.0)
     assert not any("drop_path" in layer.name for layer in make_network(recipe, 10)[0].layers)

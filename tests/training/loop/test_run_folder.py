@@ -9,5 +9,5 @@ def test_git_revision_is_the_commit(monkeypatch, tmp_path):
     head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True)
     revision = run_folder.git_revision()
     assert revision.removesuffix("-dirty") == head.stdout.strip()
-    monkeypatch.setattr(run_folder, "__file__", str(tmp_path / "run_folder.py"))
+    monkeypatch.setattr(run_folder, "PROGRAMS", tmp_path)
     assert run_folder.git_revision() is None

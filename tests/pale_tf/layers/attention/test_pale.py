@@ -10,6 +10,7 @@ import tensorflow as tf
 from pale_tf import PSAttention
 from pale_tf.layers.attention.pale import IMPLEMENTATIONS
 from tests.pale_tf import oracle
+from tests.pale_tf.layers.attention.every_attention import EveryAttention
 from tests.pale_tf.layers.checks import randomize, run_layer
 
 MAPS = [(14, 14), (10, 23), (5, 3), (1, 1), (28, 7)]
@@ -214,3 +215,7 @@ def test_a_map_without_a_batch_or_channels():
 def test_heads_and_halves_that_do_not_divide(num_heads, channels, message):
     with pytest.raises(ValueError, match=message):
         PSAttention(num_heads).build((None, 7, 7, channels))
+
+
+class TestPSAttention(EveryAttention):
+    attentions = ("pale", "pale_vanilla", "pale_sequential")

@@ -1,18 +1,20 @@
-"""The block: a function over layers."""
+"""The pale block: a function over layers."""
 
 import keras
 import numpy as np
 
 from pale_tf.configs import PaleConfig
-from pale_tf.layers.block import pale_block
+from pale_tf.layers.blocks import State
+from pale_tf.layers.blocks.pale import pale_block
 
 CONFIG = PaleConfig("small", 4, (1, 5, 1, 1), (2, 2, 2, 2), pale_size=3)
 
 
 def block_model(drop_path_rate):
     inputs = keras.Input((6, 5, 8))
-    outputs = pale_block(inputs, CONFIG, 1, 4, drop_path_rate)
-    return keras.Model(inputs, outputs)
+    state = pale_block(State(inputs, {"kept": 1}), CONFIG, 1, 4, drop_path_rate)
+    assert state.shared == {"kept": 1}
+    return keras.Model(inputs, state.map)
 
 
 def test_is_position_then_attention_then_mlp_each_residual():

@@ -2,35 +2,37 @@
 
 import keras
 
+from pale_tf import names
+from pale_tf.layers.attention import block_attention
+from pale_tf.layers.blocks.state import State
 from pale_tf.layers.drop_path import DropPath
+from pale_tf.layers.initializers import KERNEL_INITIALIZER
 from pale_tf.layers.mlp import MLP
 from pale_tf.layers.normalization import LayerNorm
 from pale_tf.layers.position import ConditionalPositionEncoding
 
-# What Swin and CSWin start from; the paper does not say.
-KERNEL_INITIALIZER = keras.initializers.TruncatedNormal(stddev=0.02)
 
-
-def pale_block(x, config, stage, block, drop_path_rate):
+def pale_block(state, config, stage, block, drop_path_rate):
     """Applies one block: `x += CPE(x)`, `x += PSA(LN(x))`, `x += MLP(LN(x))`.
 
     A function over layers, not a layer: every part is then a layer of the model under a name that
     reads like the paper, such as `stage3_block5_attention`.
 
     Args:
-        x: Keras tensor, `[B, H, W, C]`.
+        state: The `State` before. Pale blocks share nothing.
         config: The `PaleConfig` of the network. Without `position="conditional"`, there is no CPE.
         stage: Index of the stage, 0 to 3.
         block: Index of the block in its stage.
         drop_path_rate: Stochastic depth rate of both residual branches.
 
     Returns:
-        Keras tensor, `[B, H, W, C]`.
+        The `State` after.
     """
-    name = f"stage{stage + 1}_block{block + 1}"
+    x, name = state.map, names.block_prefix(stage + 1, block + 1)
     if config.position == "conditional":
         x = ConditionalPositionEncoding(name=f"{name}_position")(x)
-    attention = config.make_attention(
+    attention = block_attention(
+        config,
         stage,
         block,
         kernel_initializer=KERNEL_INITIALIZER.clone(),
@@ -38,7 +40,7 @@ def pale_block(x, config, stage, block, drop_path_rate):
     )
     x = _residual(x, attention, drop_path_rate, name, 1)
     mlp = MLP(config.mlp_ratio, kernel_initializer=KERNEL_INITIALIZER.clone(), name=f"{name}_mlp")
-    return _residual(x, mlp, drop_path_rate, name, 2)
+    return State(_residual(x, mlp, drop_path_rate, name, 2), state.shared)
 
 
 def _residual(x, layer, drop_path_rate, name, index):

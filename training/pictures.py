@@ -1,4 +1,4 @@
-"""Pictures of a run: curves, confusion matrix, worst-classified images."""
+"""Pictures of a run: curves, confusion matrix, contact sheets."""
 
 import csv
 
@@ -13,14 +13,18 @@ NAMED_CLASSES = 40  # more names than that cannot be read
 COLUMNS = 6
 
 
-def plot_curves(history, path):
-    """Draws the loss and the accuracy of every epoch in the CSV file `history`."""
+def plot_curves(history, quantities, path):
+    """Draws quantities of every epoch, such as `("loss", "accuracy")`, from the CSV file
+    `history`."""
     with open(history) as file:
         rows = list(csv.DictReader(file))
     epochs = 1 + np.arange(len(rows))
-    figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    size = (5 * len(quantities), 4)
+    figure, axes = plt.subplots(
+        1, len(quantities), figsize=size, layout="constrained", squeeze=False
+    )
     lines = {"": "training", "val_": "validation", "val_ema_": "validation, averaged weights"}
-    for axis, quantity in zip(axes, ("loss", "accuracy"), strict=True):
+    for axis, quantity in zip(axes[0], quantities, strict=True):
         for prefix, label in lines.items():
             if prefix + quantity in rows[0]:
                 axis.plot(epochs, [float(row[prefix + quantity]) for row in rows], label=label)
@@ -43,8 +47,8 @@ def plot_confusion(matrix, names, path):
     if len(names) <= NAMED_CLASSES // 2:
         for (row, column), count in np.ndenumerate(matrix):
             if count:
-                colour = "white" if share[row, column] > 0.5 else "black"
-                axis.text(column, row, count, ha="center", va="center", color=colour)
+                color = "white" if share[row, column] > 0.5 else "black"
+                axis.text(column, row, count, ha="center", va="center", color=color)
     _save(figure, path)
 
 

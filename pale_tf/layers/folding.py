@@ -1,0 +1,66 @@
+"""How a layer folds itself for the inference form: the protocol that `pale_tf.fuse` speaks."""
+
+import numpy as np
+
+SCALE, AFFINE = "scale", "affine"
+
+
+class Foldable:
+    """Base of layers that know their inference form. By default, it is the layer as it is.
+
+    Attributes:
+        absorbs: Affine part of what comes before that the layer can take, exactly: `None`,
+            `"scale"` or, with a shift, `"affine"`. A subclass takes nothing unless it says so
+            itself, for it may read its inputs in other ways than its base.
+    """
+
+    absorbs = None
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        cls.absorbs = vars(cls).get("absorbs")
+
+    def fused_config(self):
+        """Configuration of the inference form; None if nothing is left of the layer."""
+        return self.get_config()
+
+    def fused_weights(self, scale=None, shift=None):
+        """Weights of the inference form.
+
+        Not called where the layer stays as it is, and takes nothing in: all weights are copied.
+
+        Args:
+            scale: Factor of each input channel to take in, float64 `[C]`, or None. It is given to
+                layers that absorb it, and only to them.
+            shift: Summand of each input channel, float64 `[C]`, or None; after the scale.
+
+        Returns:
+            Dict of float64 arrays by their paths inside the layer: `query/pointwise/kernel`. To
+            begin from all own weights keeps what a subclass adds.
+        """
+        return own_weights(self)
+
+
+def own_weights(layer):
+    """Copies of all weights of a layer, float64, by their paths inside it."""
+    return {path_inside(layer, weight): np.array(weight, "float64") for weight in layer.weights}
+
+
+def path_inside(layer, weight):
+    """Path of a weight inside a layer, whatever holds the layer."""
+    return f"/{weight.path}".split(f"/{layer.name}/", 1)[-1]
+
+
+def fold_affine(weights, name, scale, shift=None):
+    """Lets a point-wise layer or a convolution take in what scales, and shifts, its input.
+
+    Args:
+        weights: Weights by path, of which it changes those of `name`.
+        name: Path of the layer, with a slash after it, or `""`. Its kernel is `[…, C, D]`.
+        scale: `[C]`.
+        shift: `[C]`, or None. Only a point-wise layer can take one.
+    """
+    kernel, bias = f"{name}kernel", f"{name}bias"
+    if shift is not None:
+        weights[bias] = shift @ weights[kernel] + weights[bias]
+    weights[kernel] = scale[:, None] * weights[kernel]

@@ -1,0 +1,60 @@
+"""Names of layers: a contract that weights files, the inference form, exports and counts rely on.
+
+| name | layer |
+|---|---|
+| `image` | the input, unless a model is built upon a tensor |
+| `normalization` | preprocessing |
+| `stage1_merging` … `stage4_merging` | what opens a stage |
+| `stage1_position` | absolute position encoding, with `position="absolute"` |
+| `stage3_block5_position` | conditional position encoding, with `position="conditional"` |
+| `stage3_block5_norm1`, `_attention`, `_drop_path1`, `_add1` | first branch of a block |
+| `stage3_block5_norm2`, `_mlp`, `_drop_path2`, `_add2` | second branch, the end of a pale block |
+| `norm_P2` … `norm_P5` | norms of the backbone's outputs, with `output_norms=True` |
+| `norm`, `avg_pool` or `max_pool`, `predictions` | the head of a classifier |
+
+The backbone is `normalization` and every layer whose name begins with its stage: `stage1_` to
+`stage4_`. A layer whose name begins with its block, such as `stage3_block5_`, belongs to that
+block, whatever kind of block it is; the last layer of a stage gives its level of the pyramid, `P2`
+to `P5`. Heads and decoders name their layers otherwise. The layer that gives class scores is
+`predictions`; it computes in float32 whatever the rest does.
+
+Stages and blocks are counted from 1 here, as the names have them.
+"""
+
+import re
+
+PREPROCESSING = "normalization"
+PREDICTIONS = "predictions"
+STAGES = (1, 2, 3, 4)
+LEVELS = ("P2", "P3", "P4", "P5")
+
+
+def in_backbone(layer_name):
+    """Whether a layer belongs to the backbone."""
+    return layer_name == PREPROCESSING or stage_of(layer_name) is not None
+
+
+def stage_of(layer_name):
+    """Stage, 1 to 4, that a layer belongs to; None for a layer of no stage."""
+    found = re.match(r"stage([1-4])_", layer_name)
+    return int(found.group(1)) if found else None
+
+
+def merging(stage):
+    """Name of the layer that opens a stage."""
+    return f"stage{stage}_merging"
+
+
+def block_prefix(stage, block):
+    """Prefix of the names of a block's layers, to which `_attention` and the like are added."""
+    return f"stage{stage}_block{block}"
+
+
+def level_of(stage):
+    """Level of the pyramid that a stage gives: `P2` to `P5`."""
+    return LEVELS[stage - 1]
+
+
+def output_norm(level):
+    """Name of the norm of a level of the pyramid."""
+    return f"norm_{level}"

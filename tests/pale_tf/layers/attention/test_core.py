@@ -1,0 +1,45 @@
+"""Softmax attention inside groups."""
+
+import numpy as np
+import pytest
+
+from pale_tf.layers.attention.core import mask_bias, softmax_attention, softmax_weights
+
+
+def softmax(scores):
+    exponents = np.exp(scores - scores.max(-1, keepdims=True))
+    return exponents / exponents.sum(-1, keepdims=True)
+
+
+@pytest.mark.parametrize("keys", [5, 1])
+def test_equals_the_definition(keys):
+    rng = np.random.default_rng(0)
+    query, key = rng.normal(size=(2, 3, 4, 8)), rng.normal(size=(2, 3, keys, 8))
+    value, bias = rng.normal(size=(2, 3, keys, 6)), rng.normal(size=(3, 4, keys))
+    weights = softmax(np.einsum("bgld,bgmd->bglm", query, key) + bias)
+    arrays = [x.astype("float32") for x in (query, key, value, bias)]
+    found = softmax_weights(*arrays[:2], arrays[3], "float32")
+    np.testing.assert_allclose(found, weights, atol=1e-6)
+    expected = np.einsum("bglm,bgme->bgle", weights, value)
+    np.testing.assert_allclose(softmax_attention(*arrays), expected, atol=1e-6)
+    halved = softmax_attention(*arrays, dropout=lambda weights: weights / 2)
+    np.testing.assert_allclose(halved, expected / 2, atol=1e-6)
+
+
+def test_a_masked_key_has_weight_0():
+    rng = np.random.default_rng(1)
+    query, key = (rng.normal(size=(1, 4, 3, 2)).astype("float32") for _ in range(2))
+    mask = np.array([[True, False, True], [True, True, False]])  # of two sets, two heads each
+    bias = mask_bias(mask, 2)
+    assert bias.shape == (4, 1, 3)
+    weights = np.asarray(softmax_weights(query, key, bias, "float32"))
+    np.testing.assert_array_equal(weights[0].any(axis=1), np.repeat(mask, 2, axis=0))
+    np.testing.assert_allclose(weights.sum(-1), 1.0, atol=1e-6)
+
+
+def test_a_mask_may_be_for_each_query():
+    mask = np.array([[[True, False], [True, True]]])
+    bias = np.asarray(mask_bias(mask, 3))
+    assert bias.shape == (3, 2, 2)
+    np.testing.assert_array_equal(bias == 0, np.repeat(mask, 3, axis=0))
+    assert mask_bias(None, 3) is None

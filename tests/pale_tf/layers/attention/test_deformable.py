@@ -1,0 +1,7 @@
+"""Deformable attention against its definition."""
+
+from tests.pale_tf.layers.attention.every_attention import EveryAttention
+
+
+class TestDeformableAttention(EveryAttention):
+    attentions = ("deformable",)

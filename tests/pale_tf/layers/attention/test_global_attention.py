@@ -1,0 +1,7 @@
+"""Global attention against its definition."""
+
+from tests.pale_tf.layers.attention.every_attention import EveryAttention
+
+
+class TestGlobalAttention(EveryAttention):
+    attentions = ("global",)

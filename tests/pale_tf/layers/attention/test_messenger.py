@@ -1,0 +1,7 @@
+"""Messenger attention against its definition."""
+
+from tests.pale_tf.layers.attention.every_attention import EveryAttention
+
+
+class TestMessengerAttention(EveryAttention):
+    attentions = ("messenger",)

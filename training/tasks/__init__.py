@@ -1,0 +1,136 @@
+"""Tasks, one a file, each with a `TASK`: everything that differs between classifying, segmenting
+and detecting. The loop, the batches and the programs never ask which task it is."""
+
+import dataclasses
+import sys
+import typing
+
+import numpy as np
+import tensorflow as tf
+
+from common.errors import SettingError
+from common.registry import load_module
+from training.data.sources import open_source
+
+
+class Report:
+    """Scores of a network on a split, gathered batch by batch.
+
+    This one knows the loss alone; tasks extend it.
+
+    Args:
+        task: The `Task`.
+        source: The `Source` of the images.
+    """
+
+    def __init__(self, task, source):
+        self.task = task
+        self.source = source
+        self.images = 0
+        self._losses, self._counts = [], []
+
+    def add(self, images, outputs, targets):
+        """Takes the results of some images into account.
+
+        Args:
+            images: float32 `[b, H, W, 3]`, values in 0..255, as the network got them.
+            outputs: What the network gave: arrays whose first axis is the image.
+            targets: What it should have given, as `Task.loss` takes it.
+
+        Returns:
+            The loss of each image, `[b]`.
+        """
+        losses = self.losses(outputs, targets)
+        self._losses.append(losses)
+        self._counts.append(np.asarray(self.task.count(targets), "float64"))
+        self.images += len(images)
+        return losses
+
+    def losses(self, outputs, targets):
+        """The loss of each image, float64 `[b]`, from arrays."""
+        return np.asarray(self.task.loss(outputs, targets), "float64")
+
+    def scores(self):
+        """Numbers by name: what `metrics.json` holds of the test images."""
+        return {"loss": float(np.concatenate(self._losses).sum() / self._total())}
+
+    def classes(self):
+        """For each class that occurs, a dict of `images` and of the task's score; none here."""
+        return {}
+
+    def draw(self, folder):
+        """Writes pictures of the results, and examples to try, into the run's folder."""
+
+    def _total(self):
+        return max(np.concatenate(self._counts).sum(), 1.0)
+
+
+def count_images(targets):
+    """1 for each image: the loss is averaged over images. float32 `[b]`."""
+    return tf.ones(tf.shape(tf.nest.flatten(targets)[0])[:1])
+
+
+@dataclasses.dataclass(frozen=True)
+class NoSettings:
+    """The settings of a task that has none."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """Everything that is particular to one task.
+
+    Args:
+        make_transforms: `(recipe, source)` to the `training.data.batches.Transforms` that turn
+            what the source reads into images and targets.
+        make_network: `(recipe, source)` to the `keras.Model` that is trained, from images in
+            0..255 to outputs.
+        loss: `(outputs, targets)` to the loss of each image, float32 `[b]`: a sum over what
+            `count` counts.
+        count: `targets` to float32 `[b]`: what each image adds to the number by which the sum of
+            the losses is divided, over all replicas. Images, unless given.
+        make_metrics: `source` to a list of `keras.metrics.Metric`, updated with targets, outputs
+            and a weight for each image.
+        score: Name of the number that is shown beside the loss.
+        settings: Frozen dataclass of the recipe's `settings`.
+        open_source: `(dataset, data_dir)` to a `Source`.
+        describe: `source` to a few words about the targets, such as `10 classes`.
+        files: `source` to a dict of texts, by the name of a file in the run's folder.
+        contents: A few words for each file that the task writes, by name, for the user.
+        make_report: `(task, source)` to a `Report`.
+        predict: `(trained, images)`, a `common.trained.Trained` and uint8 arrays `[H, W, 3]` of any
+            sizes, to a list of lines of text for each image.
+    """
+
+    make_transforms: typing.Callable
+    make_network: typing.Callable
+    loss: typing.Callable
+    count: typing.Callable = count_images
+    make_metrics: typing.Callable = lambda source: []
+    score: str = "loss"
+    settings: type = NoSettings
+    open_source: typing.Callable = open_source
+    describe: typing.Callable = lambda source: "no classes"
+    files: typing.Callable = lambda source: {}
+    contents: dict = dataclasses.field(default_factory=dict)
+    make_report: typing.Callable = Report
+    predict: typing.Callable | None = None
+
+
+def load_task(name):
+    """Returns the `Task` in `training/tasks/<name>.py`.
+
+    Raises:
+        SettingError: If there is none.
+    """
+    try:
+        return load_module(sys.modules[__name__], name).TASK
+    except ValueError as error:
+        raise SettingError(f"`task` {error}") from error
+
+
+def check_settings(task, recipe):
+    """Raises a `SettingError` unless the task takes the settings of a recipe."""
+    try:
+        task.settings(**recipe.settings)
+    except (TypeError, ValueError) as error:
+        raise SettingError(f"`settings` of the task {recipe.task!r}: {error}") from error

@@ -1,0 +1,259 @@
+"""Classification: one class for each image."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from common.errors import SettingError
+from common.files import replacing
+from common.preparation import evaluation_image
+from common.run_files import LABELS
+from pale_tf import pale_network
+from training import pictures
+from training.data.augmentation import augment_image, make_batch_augmentation
+from training.data.batches import Transforms
+from training.data.decoding import decode
+from training.data.geometry import random_mirror, random_window
+from training.data.seeds import following
+from training.tasks import Report, Task
+
+TOP = 5
+EXAMPLES = 5
+WORST = 24
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Settings of classification in a recipe. A value of 0, None or False is off.
+
+    Args:
+        label_smoothing: Share of the label that is spread over all classes.
+        mixup: Alpha of Mixup's beta distribution. With both Mixup and CutMix, each batch takes one.
+        cutmix: Alpha of CutMix's beta distribution.
+        rand_augment: Magnitude of RandAugment, in 0..10: two of its operations an image.
+        erasing: Probability that a rectangle of an image is erased.
+        crop_area: Smallest part of the image's area that a random crop keeps, or None for
+            evaluation's crop.
+        flip: Whether half of the images are mirrored, left to right.
+        rotation: Largest random rotation, in degrees.
+        translation: Largest random shift, in parts of the image.
+        zoom: Largest random change of scale, in parts of the image.
+        crop_fraction: In evaluation, the part of the image's short side that the central crop has.
+    """
+
+    label_smoothing: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    rand_augment: int = 0
+    erasing: float = 0.0
+    crop_area: float | None = None
+    flip: bool = False
+    rotation: float = 0.0
+    translation: float = 0.0
+    zoom: float = 0.0
+    crop_fraction: float = 1.0
+
+
+def training_image(encoded, seed, size, settings, guarded=True):
+    """Decodes, crops and mirrors one image at random.
+
+    Args:
+        encoded: Scalar string: JPEG, PNG, GIF or BMP.
+        seed: Integer tensor `[2]`. The one that follows it is used as well.
+        size: Height and width of the result, in pixels.
+        settings: `Settings`; `crop_area`, `crop_fraction` and `flip` matter here.
+        guarded: As in `training.data.decoding.decode`.
+
+    Returns:
+        float32 `[size, size, 3]`, values in 0..255, and whether the image could be decoded; if not,
+        it is black.
+    """
+    if settings.crop_area is None:
+        image, readable = decode(encoded, guarded=guarded)
+        image = evaluation_image(image, size, settings.crop_fraction)
+    else:
+        image, readable = decode(
+            encoded, lambda shape: random_window(shape, seed, settings.crop_area), guarded
+        )
+        image = tf.image.resize(image, (size, size))
+    if settings.flip:
+        image = random_mirror(image, following(seed, 1))
+    return image, readable
+
+
+def make_transforms(recipe, source):
+    """Makes the `Transforms` of a recipe. Targets are distributions, float32 `[classes]`."""
+    settings, classes = Settings(**recipe.settings), len(source.labels)
+    augment_batch = make_batch_augmentation(settings)
+
+    def training(encoded, label, seed, guarded):
+        image, readable = training_image(encoded, seed, recipe.image_size, settings, guarded)
+        return augment_image(image, following(seed, 2), settings), label, readable
+
+    def batch(images, labels, seed):
+        labels = tf.one_hot(labels, classes)
+        labels += settings.label_smoothing * (1 / classes - labels)
+        return augment_batch(images, labels, seed)
+
+    def evaluation(encoded, label):
+        image, readable = decode(encoded)
+        image = evaluation_image(image, recipe.image_size, settings.crop_fraction)
+        return image, tf.one_hot(label, classes), readable
+
+    return Transforms(training, batch, evaluation)
+
+
+def make_network(recipe, source):
+    """Builds the classifier of a recipe, from images in 0..255 to probabilities."""
+    return pale_network(
+        recipe.model,
+        input_shape=(recipe.image_size, recipe.image_size, 3),
+        classes=len(source.labels),
+        drop_path_rate=recipe.drop_path_rate,
+        attention=recipe.attention,
+    )
+
+
+def make_metrics(source):
+    """Accuracy, and top-5 accuracy where there are more than 5 classes."""
+    metrics = [keras.metrics.CategoricalAccuracy(name="accuracy")]
+    if len(source.labels) > TOP:
+        metrics.append(keras.metrics.TopKCategoricalAccuracy(TOP, name=f"top{TOP}"))
+    return metrics
+
+
+class ClassificationReport(Report):
+    """Accuracies, the confusion matrix and the images with the highest loss."""
+
+    def __init__(self, task, source):
+        super().__init__(task, source)
+        self._labels, self._probabilities = [], []
+        self._worst = []  # (loss, index, image), the highest loss first
+        self._examples = []
+
+    def add(self, images, outputs, targets):
+        losses = super().add(images, outputs, targets)
+        first = self.images - len(images)
+        self._labels.append(targets.argmax(axis=1))
+        self._probabilities.append(outputs)
+        found = zip(losses, range(first, self.images), images, strict=True)
+        self._worst = sorted([*self._worst, *found], key=lambda entry: (-entry[0], entry[1]))
+        self._worst = self._worst[:WORST]
+        self._examples.extend(images[: EXAMPLES - len(self._examples)])
+        return losses
+
+    def losses(self, outputs, targets):
+        # Not as in training, where Keras clips probabilities at 1e-7 for the gradient's sake.
+        right = outputs[np.arange(len(outputs)), targets.argmax(axis=1)]
+        return -np.log(np.maximum(right.astype("float64"), np.finfo("float32").tiny))
+
+    @property
+    def labels(self):
+        """Classes of the images, int `[N]`."""
+        return np.concatenate(self._labels)
+
+    @property
+    def probabilities(self):
+        """Outputs of the network, float32 `[N, classes]`."""
+        return np.concatenate(self._probabilities)
+
+    def _ranks(self):
+        """Place of the right class among the probable ones, `[N]`; 1 is best. Ties count against
+        the network."""
+        labels, probabilities = self.labels, self.probabilities
+        right = probabilities[np.arange(len(labels)), labels]
+        return (probabilities >= right[:, None]).sum(axis=1)
+
+    def scores(self):
+        ranks = self._ranks()
+        return {
+            "accuracy": float((ranks == 1).mean()),
+            "top5_accuracy": float((ranks <= TOP).mean()),
+            **super().scores(),
+        }
+
+    def classes(self):
+        labels, ranks = self.labels, self._ranks()
+        found = {}
+        for index in np.unique(labels):
+            own = labels == index
+            accuracy = float((ranks[own] == 1).mean())
+            found[self.source.labels[index]] = {"images": int(own.sum()), "accuracy": accuracy}
+        return found
+
+    def confusion_matrix(self):
+        """Counts of images by class (row) and most probable class (column)."""
+        count = self.probabilities.shape[1]
+        matrix = np.zeros((count, count), int)
+        np.add.at(matrix, (self.labels, self.probabilities.argmax(axis=1)), 1)
+        return matrix
+
+    def draw(self, folder):
+        """Writes the confusion matrix, the images with the highest loss, and a few examples."""
+        names, labels = self.source.labels, self.labels
+        with replacing(folder / "confusion.png") as path:
+            pictures.plot_confusion(self.confusion_matrix(), names, path)
+        best = self.probabilities.argmax(axis=1)
+        titles = [_title(names[labels[i]], names[best[i]]) for _, i, _ in self._worst]
+        with replacing(folder / "worst.png") as path:
+            pictures.plot_images([image for *_, image in self._worst], titles, path)
+        (folder / "examples").mkdir(exist_ok=True)
+        for index, image in enumerate(self._examples):
+            label = names[labels[index]].replace("/", "_")
+            with replacing(folder / "examples" / f"{index + 1}-is-{label}.png") as path:
+                keras.utils.save_img(path, image, scale=False)
+
+
+def _title(label, best):
+    return f"{label}, right" if best == label else f"{label}, not {best}"
+
+
+def predict(trained, images):
+    """The most probable classes of images.
+
+    Args:
+        trained: A `common.trained.Trained` with labels.
+        images: uint8 arrays `[H, W, 3]`.
+
+    Returns:
+        For each image, a list of lines: probability and class, best first.
+
+    Raises:
+        SettingError: If the run's labels are not those of the network.
+    """
+    size, classes = trained.network.input_shape[1], trained.network.output_shape[-1]
+    if len(trained.labels) != classes:
+        raise SettingError(
+            f"argument RUN: {trained.folder} has {len(trained.labels)} labels for a network of "
+            f"{classes} classes"
+        )
+    crop_fraction = trained.recipe["settings"].get("crop_fraction", 1.0)
+    batch = np.stack([evaluation_image(image, size, crop_fraction) for image in images])
+    return [
+        [
+            f"{scores[index]:7.2%}  {trained.labels[index]}"
+            for index in np.argsort(-scores, kind="stable")[:TOP]
+        ]
+        for scores in trained.network.predict_on_batch(batch)
+    ]
+
+
+TASK = Task(
+    make_transforms=make_transforms,
+    make_network=make_network,
+    loss=lambda outputs, targets: keras.losses.categorical_crossentropy(targets, outputs),
+    make_metrics=make_metrics,
+    score="accuracy",
+    settings=Settings,
+    describe=lambda source: f"{len(source.labels)} classes",
+    files=lambda source: {LABELS: "".join(f"{label}\n" for label in source.labels)},
+    contents={
+        LABELS: "its classes",
+        "confusion.png": "which classes are taken for which",
+        "worst.png": "the test images with the highest loss",
+    },
+    make_report=ClassificationReport,
+    predict=predict,
+)
