@@ -11,6 +11,12 @@ from benchmarks.counts import COUNTS
 COUNTED = {"pale_t": (21.75, 4.20), "pale_s": (48.31, 8.98), "pale_b": (85.32, 15.53)}
 
 
+def committed(network):
+    """The row of a network in the committed counts."""
+    (row,) = [r for r in json.loads(COUNTS.read_text())["networks"] if r["network"] == network]
+    return row
+
+
 @pytest.mark.parametrize("network", COUNTED)
 def test_counts_are_the_published_ones(network):
     row = complexity.count(network, 224, 224)
@@ -20,15 +26,12 @@ def test_counts_are_the_published_ones(network):
     published_params, published_macs = complexity.PUBLISHED[network]
     assert row["params"]["total"] / 1e6 == pytest.approx(published_params, rel=0.015)
     assert row["macs"]["total"] / 1e9 == pytest.approx(published_macs, rel=0.01)
-    (committed,) = [
-        r for r in json.loads(COUNTS.read_text())["networks"] if r["network"] == network
-    ]
-    assert row == committed
+    assert row == committed(network)
 
 
 @pytest.mark.parametrize("network", complexity.PUBLISHED)
 def test_committed_counts_are_the_published_ones(network):
-    (row,) = [r for r in json.loads(COUNTS.read_text())["networks"] if r["network"] == network]
+    row = committed(network)
     params, macs = complexity.PUBLISHED[network]
     assert row["params"]["total"] / 1e6 == pytest.approx(params, rel=0.03)
     assert row["macs"]["total"] / 1e9 == pytest.approx(macs, rel=0.015)

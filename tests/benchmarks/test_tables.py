@@ -14,7 +14,7 @@ def test_headings_break_and_cells_do_not(columns, monkeypatch, capsys):
     title, *lines = capsys.readouterr().out.splitlines()
     assert title == "[title]"
     assert all(len(line) <= columns for line in lines)
-    assert [line.split() for line in lines[-3:-1]] == [row for row in ROWS[1:]]
+    assert [line.split() for line in lines[-3:-1]] == ROWS[1:]
     assert ("a long heading" in "\n".join(lines)) == (columns == 80)
 
 
