@@ -1,1 +1,1 @@
-"""What training and export share: command lines, errors, whole files, trained networks."""
+"""Shared by training and export: command lines, errors, whole files, runs, trained networks."""

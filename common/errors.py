@@ -1,4 +1,4 @@
-"""What ends a program early: one line of text, and an exit code."""
+"""Errors that end a program: one line of text, and an exit code."""
 
 
 class ProgramError(Exception):

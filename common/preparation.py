@@ -1,10 +1,10 @@
-"""How evaluation prepares an image; training, prediction and export do the same."""
+"""Preparation of an image for evaluation; training, prediction and export do the same."""
 
 import tensorflow as tf
 
 
 def evaluation_image(image, size, crop_fraction=1.0):
-    """Scales the short side of an image to `size / crop_fraction` and crops the centre.
+    """Scales the short side of an image to `size / crop_fraction` and crops the center.
 
     Args:
         image: `[H, W, 1]` or `[H, W, 3]`, any real dtype, values in 0..255.
@@ -21,3 +21,8 @@ def evaluation_image(image, size, crop_fraction=1.0):
     image = tf.image.resize(image, tf.maximum(scaled, short), antialias=True)
     image = tf.image.resize_with_crop_or_pad(image, size, size)
     return tf.broadcast_to(image, (size, size, 3))
+
+
+def crop_fraction_of(recipe):
+    """The `crop_fraction` of a run's recipe; 1, the whole short side, if its task has none."""
+    return recipe["settings"].get("crop_fraction", 1.0)

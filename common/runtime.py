@@ -1,4 +1,4 @@
-"""How TensorFlow is imported."""
+"""Importing TensorFlow: on which devices, and without its messages."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Trained networks: what a run leaves, read back."""
+"""Trained networks, read back from what a run leaves."""
 
 import pathlib
 import typing

@@ -1,4 +1,4 @@
-"""Asks TF Serving to classify images: `python export/client.py --model NAME IMAGE…`."""
+"""Asks TF Serving about images: `python export/client.py --model NAME IMAGE…`."""
 
 import argparse
 import os
@@ -22,13 +22,18 @@ def main(argv=None):
     flags = parser.parse_args(argv)
     import_tensorflow()
     from export.serving.clients import GrpcClient, RefusedError, RestClient
+    from export.tasks import load_task
 
+    try:
+        task = load_task(flags.task)
+    except ValueError as error:
+        parser.error(f"argument --task: {error}")
     host = flags.host if ":" in flags.host else f"{flags.host}:{PORTS[flags.protocol]}"
     make = {"grpc": GrpcClient, "rest": RestClient}[flags.protocol]
     client = make(host, flags.model, flags.deadline)
     try:
         wait_until_ready(client, flags.wait)
-        refused = classify(client, flags.images, flags.batch)
+        refused = print_answers(client, task, flags.images, flags.batch)
     except ProgramError as error:
         parser.stop(error)
     if refused:
@@ -40,6 +45,7 @@ def make_parser():
     add = parser.add_argument
     add("images", metavar="IMAGE", nargs="+", type=existing_file, help="JPEG or PNG files")
     add("--model", required=True, help="name that it is served under")
+    add("--task", default="classify", help="the model's (default: %(default)s)")
     add("--host", default="localhost", help="HOST or HOST:PORT (default: %(default)s)")
     add("--protocol", choices=sorted(PORTS), default="grpc", help="(default: %(default)s)")
     add("--batch", type=positive_int, default=16, help="images a request (default: %(default)s)")
@@ -79,11 +85,12 @@ def wait_until_ready(client, seconds):
         time.sleep(POLL)
 
 
-def classify(client, paths, batch):
-    """Prints the best classes of each image, and on stderr what is refused.
+def print_answers(client, task, paths, batch):
+    """Prints the answer to each image, and on stderr what is refused.
 
     Args:
-        client: A client of `serving.py`.
+        client: A client of `export.serving.clients`.
+        task: The `Task` of the model.
         paths: Image files.
         batch: Images a request.
 
@@ -107,7 +114,7 @@ def classify(client, paths, batch):
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        task = progress.add_task("classifying", total=len(paths))
+        bar = progress.add_task("asking", total=len(paths))
         for part in batches(paths, batch):
             for path, answer in zip(part, ask(client, part), strict=True):
                 if isinstance(answer, RefusedError):
@@ -115,9 +122,9 @@ def classify(client, paths, batch):
                     print(f"{path}: {answer}", file=sys.stderr)
                     continue
                 print(path)
-                for label, score in zip(*answer, strict=True):
-                    print(f"  {score:7.2%}  {label}")
-            progress.advance(task, len(part))
+                for line in task.lines(answer):
+                    print(f"  {line}")
+            progress.advance(bar, len(part))
     return refused
 
 
@@ -126,7 +133,7 @@ def batches(paths, size):
 
 
 def ask(client, paths):
-    """Predictions of a few images; a `RefusedError` in place of each that is refused.
+    """Answers to a few images; a `RefusedError` in place of each that is refused.
 
     One image that cannot be decoded makes the server refuse all; then each is sent by itself.
     """

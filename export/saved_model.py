@@ -27,7 +27,7 @@ def main(argv=None):
     import_tensorflow()
     use_cpu()  # for exact numbers, and the artifact runs beside this process
     try:
-        version, result = export(flags)
+        version, result = export(**vars(flags))
     except ProgramError as error:
         parser.stop(error)
     from export.verify import print_table
@@ -65,8 +65,18 @@ def make_parser():
     return parser
 
 
-def export(flags):
+def export(run, out, xla="attention", precision="float32", size=None, max_batch=None, images=()):
     """Writes a version and the server's files.
+
+    Args:
+        run: Path of a `.keras` file.
+        out: Folder of the model, beside those of the server's other models. It is there.
+        xla: One of `XLA`, see `make_signatures`.
+        precision: `float32` or `bfloat16`, of weights and products.
+        size: Height and width of the images, in pixels, or None for the network's own.
+        max_batch: Images that the server may run together, or None, see `choose_batches`.
+        images: Paths of image files and folders to verify with; empty for those of the run, or for
+            patterns.
 
     Returns:
         Path of the version, and what `verify` says about it.
@@ -77,27 +87,31 @@ def export(flags):
     """
     from common.trained import load_trained
     from export.network import inference_network
-    from export.serving.clients import card, server_files, versions, warmup
+    from export.serving import card, server_files, versions, warmup
     from export.serving.signatures import describe, make_signatures
+    from export.tasks import task_of
     from export.verify import verify
 
-    batches = server_files.choose_batches(flags.out.parent, flags.max_batch)
+    batches = server_files.choose_batches(out.parent, max_batch)
     with working_on("making the signatures"):
-        trained = load_trained(flags.run)
-        network = inference_network(trained.network, flags.size, flags.precision)
-        signatures = make_signatures(network, trained.labels, trained.crop_fraction, flags.xla)
-    with versions.new_version(flags.out) as version, writing(flags.out):
+        trained = load_trained(run)
+        task = task_of(trained)
+        network = inference_network(trained.network, task, size, precision)
+        signatures = make_signatures(network, trained, task, xla)
+    with versions.new_version(out) as version, writing(out):
         with working_on("writing the SavedModel"):
             write_model(version.path, network, signatures)
-        result = verify(version.path, trained, flags.images)
+        result = verify(version.path, trained, images)
         if result["missed"]:
             raise ProgramError(f"the SavedModel is wrong: {'; '.join(result['missed'])}")
         extra = version.path / "assets.extra"
         extra.mkdir()
-        (extra / "labels.txt").write_text("".join(f"{label}\n" for label in trained.labels))
-        warmup.write_warmup(version.path / warmup.FILE, flags.out.name, signatures, batches)
-        card.write_card(extra, trained, version.path, describe(signatures), result)
-    server_files.write_server_files(flags.out.parent, batches)
+        for name, text in task.files(trained).items():
+            (extra / name).write_text(text)
+        warmup.write_warmup(version.path / warmup.FILE, out.name, signatures, batches)
+        facts = task.facts(trained)
+        card.write_card(extra, trained, facts, version.path, describe(signatures), result)
+    server_files.write_server_files(out.parent, batches)
     return version.path, result | {"artifact": str(version.path)}
 
 
@@ -122,7 +136,7 @@ def writing(folder):
 
 
 def summary(version, model):
-    """What to tell the user at the end."""
+    """Text for the user at the end: files written, and commands to go on with."""
     return "\n".join(
         [
             "",

@@ -27,7 +27,7 @@ def main(argv=None):
     from export.verify import print_table
 
     try:
-        result = export(flags)
+        result = export(**vars(flags))
     except ProgramError as error:
         parser.stop(error)
     print_table(result)
@@ -52,8 +52,17 @@ def make_parser():
     return parser
 
 
-def export(flags):
+def export(run, out, precision="float32", batch=1, size=None, images=()):
     """Writes the file and, for int8, the report beside it.
+
+    Args:
+        run: Path of a `.keras` file.
+        out: Path of the file to write; it ends in `.tflite`.
+        precision: One of `PRECISIONS`.
+        batch: Images in a batch.
+        size: Height and width of the images, in pixels, or None for the network's own.
+        images: Paths of image files and folders to calibrate and to verify with; empty for those
+            of the run, or for patterns.
 
     Returns:
         What `verify` says about the file.
@@ -65,38 +74,39 @@ def export(flags):
     from common.trained import load_trained
     from export.litert import conversion, quantization
     from export.network import inference_network
+    from export.tasks import task_of
     from export.verification.samples import images_for
     from export.verify import verify
 
     with working_on("loading the network"):
-        trained = load_trained(flags.run)
-    network = inference_network(trained.network, flags.size)
-    size, report = network.input_shape[1], None
-    images, origin = images_for(trained, flags.images, size, CALIBRATION_IMAGES)
-    if flags.precision == "int8" and origin == "patterns":
+        trained = load_trained(run)
+    task, report = task_of(trained), None
+    network = inference_network(trained.network, task, size)
+    samples, origin = images_for(trained, images, network.input_shape[1], CALIBRATION_IMAGES)
+    if precision == "int8" and origin == "patterns":
         raise SettingError(
             "argument --images: int8 needs images like those that the network will see; "
             f"there are none in {trained.folder}"
         )
     with working_on("converting"):
-        model = conversion.convert(network, flags.batch, float16=flags.precision == "float16")
-    if flags.precision == "dynamic":
+        model = conversion.convert(network, batch, float16=precision == "float16")
+    if precision == "dynamic":
         model = quantization.quantize_dynamic(model)
-    if flags.precision == "int8":
-        with working_on(f"calibrating on {len(images)} images, and measuring every layer"):
-            model, report = quantization.quantize_static(model, images)
-    model = conversion.add_metadata(model, trained, network, flags.precision)
+    if precision == "int8":
+        with working_on(f"calibrating on {len(samples)} images, and measuring every layer"):
+            model, report = quantization.quantize_static(model, samples, task)
+    model = conversion.add_metadata(model, trained, task, network, precision)
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder, flags.out.name)
+        path = pathlib.Path(folder, out.name)
         path.write_bytes(model)
-        result = verify(path, trained, flags.images)
+        result = verify(path, trained, images)
     if result["missed"]:
         raise ProgramError(f"the LiteRT file is wrong: {'; '.join(result['missed'])}")
-    with replacing(flags.out) as path:
+    with replacing(out) as path:
         path.write_bytes(model)
     if report is not None:
-        write_json(flags.out.with_suffix(".layers.json"), report)
-    return result | {"artifact": str(flags.out)}
+        write_json(out.with_suffix(".layers.json"), report)
+    return result | {"artifact": str(out)}
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from export.image_paths import add_images_flag
 from export.serving.server_files import ENVIRONMENT
 
 COUNT = 64  # images
+HEADINGS = {"milliseconds": "ms"}  # of the table, where they are not the figures' names
 
 
 def main(argv=None):
@@ -69,41 +70,73 @@ def verify(artifact, trained, paths=(), count=COUNT):
 
     Returns:
         Dict: `artifact`; `size`, `precision` and `bytes` of `artifacts.describe`; `images`, how
-        many and where from; `signatures`, by name the figures of `compare`, `milliseconds` for one
-        batch, `operations` and, for LiteRT, delegate `partitions`; and `missed`, a text for each
-        bound that does not hold.
+        many and where from; `task`; `signatures`, by name the figures of the task's comparison,
+        `milliseconds` for one batch, `operations` and, for LiteRT, delegate `partitions`; and
+        `missed`, a text for each bound that does not hold.
 
     Raises:
         ProgramError: If an image cannot be read, or the artifact does not run.
     """
     import numpy as np
 
-    from export.network import check_classifier
+    from export.tasks import task_of
     from export.verification.artifacts import describe
-    from export.verification.comparison import compare, compare_bytes, missed_bounds, reference
+    from export.verification.comparison import missed_bounds
     from export.verification.samples import images_for
 
-    described = describe(artifact)
-    check_classifier(trained.network)
+    described, task = describe(artifact), task_of(trained)
     images, origin = images_for(trained, paths, described["size"], count)
     images = np.round(images)  # as the pixels of a file
     with working_on("running the artifact by itself, and the network"):
         outputs, signatures = reload(artifact, images)
-        expected = reference(trained.network, images)
+        figures = compare_signatures(outputs, trained, task, images)
     missed = []
-    for name, figures in signatures.items():
-        if name == "serve_bytes":
-            figures |= compare_bytes(outputs[name], trained, images)
-        else:
-            figures |= compare(outputs[name], expected)
-        missed += [f"{name}: {text}" for text in missed_bounds(figures, described["precision"])]
+    for name, report in signatures.items():
+        report |= figures[name]
+        texts = missed_bounds(figures[name], task, described["precision"])
+        missed += [f"{name}: {text}" for text in texts]
     return {
         "artifact": str(artifact),
         **described,
+        "task": trained.recipe["task"],
         "images": {"count": len(images), "origin": origin},
         "signatures": signatures,
         "missed": missed,
     }
+
+
+def compare_signatures(outputs, trained, task, images):
+    """Compares what each signature gave with the network.
+
+    Args:
+        outputs: Dict of dicts of arrays, by signature and name.
+        trained: The `Trained`.
+        task: Its `Task`.
+        images: float32 `[N, S, S, 3]`, whole numbers; `serve_bytes` got them as files.
+
+    Returns:
+        Dict of figures, by signature.
+    """
+    import numpy as np
+
+    from common.preparation import crop_fraction_of, evaluation_image
+    from common.trained import in_float32
+    from export.verification.comparison import largest_error
+
+    size, crop_fraction = images.shape[1], crop_fraction_of(trained.recipe)
+    exact = in_float32(trained.network, size)
+    expected = task.reference(exact, images)
+    figures = {}
+    for name, found in outputs.items():
+        if name == "serve_bytes":
+            prepared = [evaluation_image(image, size, crop_fraction) for image in images]
+            answers = task.reference(exact, np.stack(prepared))
+            figures[name] = task.compare_answers(found, answers, trained)
+        elif name == "features":
+            figures[name] = {"error": largest_error(found, expected)}
+        else:
+            figures[name] = task.compare(found, expected)
+    return figures
 
 
 def reload(artifact, images):
@@ -139,34 +172,35 @@ def reload(artifact, images):
 
 
 def print_table(result):
-    """Prints what `verify` found."""
+    """Prints what `verify` found, in 80 columns."""
+    import rich.box
     import rich.console
     import rich.table
 
+    from export.tasks import load_task
+
     images = result["images"]
-    title = (
-        f"{result['artifact']}: {result['precision']}, {result['bytes'] / 1e6:.1f} MB, "
+    print(
+        f"{result['artifact']}\n{result['precision']}, {result['bytes'] / 1e6:.1f} MB, "
         f"{images['count']} images ({images['origin']})"
     )
-    table = rich.table.Table(title=title)
-    headings = ("error", "noise", "agreement", "ms", "operations", "partitions")
-    for heading in ("signature", *headings):
-        left = heading == "signature"
-        table.add_column(heading, justify="left" if left else "right", no_wrap=left)
-    for name, figures in result["signatures"].items():
-        cells = {
-            "error": _number(figures.get("error"), ".1e"),
-            "noise": _number(figures.get("noise"), ".1e"),
-            "agreement": _number(figures.get("agreement"), ".2%"),
-            "ms": f"{figures['milliseconds']:.1f}",
-            "operations": str(figures["operations"]),
-            "partitions": str(figures.get("partitions", "")),
-        }
-        table.add_row(name, *(cells[heading] for heading in headings))
-    console = rich.console.Console()
-    console.print(table)
+    formats = {
+        **load_task(result["task"]).formats,
+        "milliseconds": ".1f",
+        "operations": "d",
+        "partitions": "d",
+    }
+    reports = result["signatures"]
+    used = [name for name in formats if any(name in report for report in reports.values())]
+    table = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    table.add_column("signature", no_wrap=True)
+    for name in used:
+        table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
+    for signature, report in reports.items():
+        table.add_row(signature, *(_number(report.get(name), formats[name]) for name in used))
+    rich.console.Console().print(table)
     for text in result["missed"]:
-        console.print(f"MISSED  {text}")
+        print(f"MISSED  {text}")
 
 
 def _number(value, form):

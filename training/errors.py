@@ -1,4 +1,4 @@
-"""What ends a training run early, each with the exit code of docs/training.md."""
+"""Errors that end a training run early, each with the exit code of docs/training.md."""
 
 from common.errors import ProgramError
 

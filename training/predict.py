@@ -39,7 +39,7 @@ def main(argv=None):
 
 
 def read_image(path):
-    """Reads an image file as RGB, turned as its EXIF data say."""
+    """Reads an image file as RGB, turned as its EXIF data say: so do training and the server."""
     from PIL import Image, ImageOps
 
     with Image.open(path) as image:

@@ -1,4 +1,4 @@
-"""From a network to the bytes of a LiteRT file."""
+"""Conversion of a network to the bytes of a LiteRT file."""
 
 import tempfile
 
@@ -6,9 +6,10 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from common.trained import read_dataset
+from common.preparation import crop_fraction_of
 from export.litert import metadata
-from export.serving.signatures import SCORES, pick
+from export.network import served
+from export.serving.signatures import images_spec
 
 
 def convert(network, batch, float16=False):
@@ -23,11 +24,10 @@ def convert(network, batch, float16=False):
     Returns:
         Bytes.
     """
-    spec = tf.TensorSpec((batch, *network.input_shape[1:]), tf.float32, name="images")
 
-    @tf.function(input_signature=[spec])
+    @tf.function(input_signature=[images_spec(network, batch)])
     def serve(images):
-        return pick(network(images, training=False), SCORES)
+        return served(network(images, training=False))
 
     holder = tf.Module()
     holder.weights = [variable.value for variable in network.variables]
@@ -41,12 +41,13 @@ def convert(network, batch, float16=False):
         return converter.convert()
 
 
-def add_metadata(model, trained, network, precision):
-    """Adds labels and normalisation to the bytes of a model.
+def add_metadata(model, trained, task, network, precision):
+    """Adds the task's files and the normalization to the bytes of a model.
 
     Args:
         model: Bytes.
         trained: The `Trained` that it was made from.
+        task: Its `Task`.
         network: Its inference form.
         precision: To be named in the description.
 
@@ -56,15 +57,20 @@ def add_metadata(model, trained, network, precision):
     contents = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
     names = {entry.tensorIndex: entry.name.decode() for entry in contents.signatureDefs[0].outputs}
     outputs = [names[index] for index in contents.subgraphs[0].outputs]
+    axis_files = {output: task.axis_files.get(output) for output in outputs}
     description = f"{precision}, from {trained.file}"
     buffer = schema.BufferT()
     buffer.data = list(
-        metadata.make_metadata(network.name, description, network.input_shape[1], outputs)
+        metadata.make_metadata(network.name, description, network.input_shape[1], axis_files)
     )
     contents.buffers.append(buffer)
     entry = schema.MetadataT()
     entry.name, entry.buffer = metadata.NAME, len(contents.buffers) - 1
     contents.metadata = [*(contents.metadata or []), entry]
     packed = bytes(flatbuffer_utils.convert_object_to_bytearray(contents))
-    dataset = read_dataset(trained.folder)
-    return packed + metadata.pack(trained.labels, trained.crop_fraction, dataset)
+    about = {
+        "task": trained.recipe["task"],
+        "crop_fraction": crop_fraction_of(trained.recipe),
+        "dataset": trained.recipe.get("dataset"),
+    }
+    return packed + metadata.pack(task.files(trained), about)

@@ -1,4 +1,4 @@
-"""What eight bits do to each layer by itself."""
+"""Errors that eight bits make in each layer by itself."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,7 +10,7 @@ IMAGES = 8
 
 
 def layer_errors(model, quantized, images):
-    """The relative error of each quantised layer on what it gets in the float model.
+    """The relative error of each quantized layer on what it gets in the float model.
 
     Args:
         model: Bytes of a model in float32.
@@ -36,7 +36,7 @@ def layer_errors(model, quantized, images):
 
 
 def inputs_of_layers(model, images):
-    """What each layer gets, by tensor index, for all images together."""
+    """Inputs of each layer, by tensor index, for all images together."""
     interpreter = Interpreter(
         model_content=model,
         experimental_preserve_all_tensors=True,

@@ -1,7 +1,7 @@
-"""TFLite's metadata: what libraries for phones read labels and normalisation from.
+"""TFLite's metadata: libraries for phones read labels and normalization from it.
 
 The layout is that of metadata_schema.fbs (TensorFlow Lite Support): a flat buffer with the mark
-M001 inside the model, and the label file in a ZIP archive at the end of the model's file.
+M001 inside the model, and the files that it names in a ZIP archive at the end of the model's file.
 """
 
 import io
@@ -10,8 +10,9 @@ import zipfile
 
 import flatbuffers
 
+from common.errors import SettingError
+
 NAME = "TFLITE_METADATA"
-LABELS = "labels.txt"
 ABOUT = "about.json"  # ours
 MARK = b"M001"
 OLDEST_PARSER = "1.0.0"
@@ -24,24 +25,25 @@ NORMALIZATION = 1  # ProcessUnitOptions
 
 
 def make_metadata(name, description, size, outputs):
-    """Makes the metadata of an image classifier.
+    """Makes the metadata of a network of images.
 
     Args:
         name: Of the model.
         description: Of the model.
         size: Height and width of the images, in pixels.
-        outputs: Names of the outputs, in their order; each has an entry per label.
+        outputs: Names of the outputs, in their order, each mapped to the file that names the
+            entries of its last axis, or to None.
 
     Returns:
         Bytes.
     """
     builder = flatbuffers.Builder()
     image = _image_tensor(builder, size)
-    scores = [_score_tensor(builder, output) for output in outputs]
+    tensors = [_output_tensor(builder, *output) for output in outputs.items()]
     graph = _table(
         builder,
         10,
-        {2: _vector(builder, [image]), 3: _vector(builder, scores)},
+        {2: _vector(builder, [image]), 3: _vector(builder, tensors)},
     )
     model = _table(
         builder,
@@ -57,27 +59,44 @@ def make_metadata(name, description, size, outputs):
     return bytes(builder.Output())
 
 
-def pack(labels, crop_fraction, dataset):
+def pack(files, about):
     """The ZIP archive to be put behind a model.
 
     Args:
-        labels: Names of the classes.
-        crop_fraction: In evaluation, the part of an image's short side that the central crop has.
-        dataset: What it was trained on, or None.
+        files: Dict of texts by file name.
+        about: Dict for this project's own programs, see `read_about`.
 
     Returns:
         Bytes.
     """
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        file.writestr(LABELS, "".join(f"{label}\n" for label in labels))
-        about = {"crop_fraction": crop_fraction, "dataset": dataset}
-        file.writestr(ABOUT, json.dumps(about))
+        for name, text in {**files, ABOUT: json.dumps(about)}.items():
+            file.writestr(name, text)
     return archive.getvalue()
 
 
+def read_about(file):
+    """Reads back the archive behind a model.
+
+    Returns:
+        Dict: `task`, its name; `crop_fraction`, the part of an image's short side that evaluation
+        crops; `dataset`, what the network was trained on, or None; and `files`, texts by name.
+
+    Raises:
+        SettingError: If there is no such archive.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            texts = {name: archive.read(name).decode() for name in archive.namelist()}
+        # Until version 0.1 every network classified.
+        return {"task": "classify", **json.loads(texts.pop(ABOUT)), "files": texts}
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise SettingError(f"{file} is not a file of export/tflite.py") from error
+
+
 def _image_tensor(builder, size):
-    """TensorMetadata of the input: RGB in 0..255, which the network normalises itself."""
+    """TensorMetadata of the input: RGB in 0..255, which the network normalizes itself."""
     extent = _table(builder, 2, {}, {0: size, 1: size})
     properties = _table(builder, 2, {1: extent}, {}, {0: RGB})
     content = _table(builder, 3, {1: properties}, {}, {0: IMAGE_PROPERTIES})
@@ -94,11 +113,17 @@ def _image_tensor(builder, size):
     return _table(builder, 7, fields)
 
 
-def _score_tensor(builder, name):
-    """TensorMetadata of an output with an entry for each label."""
-    fields = {0: builder.CreateString(LABELS), 1: builder.CreateString("names of the classes")}
-    file = _table(builder, 5, fields, {}, {2: AXIS_LABELS})
-    return _table(builder, 7, {0: builder.CreateString(name), 6: _vector(builder, [file])})
+def _output_tensor(builder, name, axis_file):
+    """TensorMetadata of an output."""
+    fields = {0: builder.CreateString(name)}
+    if axis_file is not None:
+        named = {
+            0: builder.CreateString(axis_file),
+            1: builder.CreateString("names of the entries of the last axis"),
+        }
+        file = _table(builder, 5, named, {}, {2: AXIS_LABELS})
+        fields[6] = _vector(builder, [file])
+    return _table(builder, 7, fields)
 
 
 def _table(builder, slots, offsets, integers=(), bytes_=()):

@@ -13,8 +13,8 @@ from litert_quantizer.recipe_manager import RecipeManager
 from litert_quantizer.utils import qsv_utils
 
 from export.litert.layer_errors import layer_errors
-from export.verification.comparison import compare, missed_bounds
-from export.verification.reload import THREADS, lite_outputs, open_lite
+from export.verification.comparison import missed_bounds
+from export.verification.running import THREADS, lite_outputs, open_lite
 
 # It says how much memory that takes, which is what calibration is about.
 warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
@@ -28,7 +28,7 @@ SIGNATURE, ARGUMENT = "serving_default", "images"
 
 
 def quantize_dynamic(model):
-    """Stores weights in eight bits, one scale a channel; what they meet is quantised as it comes.
+    """Stores weights in eight bits, one scale a channel; what they meet is quantized as it comes.
 
     Args:
         model: Bytes of a model in float32.
@@ -42,15 +42,16 @@ def quantize_dynamic(model):
     return bytes(quantizer.quantize(**QUIET).quantized_model)
 
 
-def quantize_static(model, images):
+def quantize_static(model, images, task):
     """Computes point-wise layers and merging convolutions in eight bits, with fixed scales.
 
-    All of them, if the result keeps the bounds of `comparison.BOUNDS` on the images. Otherwise
+    All of them, if the result keeps the bounds of the task on the images. Otherwise
     those with the largest errors stay in float32, ever more of them, until it does.
 
     Args:
         model: Bytes of a model in float32.
         images: float32 `[N, S, S, 3]` to calibrate with.
+        task: The `Task` whose outputs the model has.
 
     Returns:
         Bytes, and a report: for each layer its error and whether it stayed in float32, and the
@@ -63,9 +64,9 @@ def quantize_static(model, images):
     names = sorted(errors, key=errors.get, reverse=True)
     kept, attempts = 0, []
     while True:
-        figures = compare(lite_outputs(open_lite(quantized), images), expected)
+        figures = task.compare(lite_outputs(open_lite(quantized), images), expected)
         attempts.append({"layers_in_float": kept, **figures})
-        if kept == len(names) or not missed_bounds(figures, "int8"):
+        if kept == len(names) or not missed_bounds(figures, task, "int8"):
             break
         kept = min(len(names), 2 * kept or 1)
         quantized = apply_static(model, calibration, in_float=names[:kept])
@@ -96,7 +97,7 @@ def apply_static(model, calibration, in_float):
 
 
 def with_outputs_of(model, quantized):
-    """Puts right the outputs of the signature of a quantised model.
+    """Puts right the outputs of the signature of a quantized model.
 
     litert-quantizer 0.11 forgets them where an output is also the input of another operation, as
     the logits are: the graph gives the dequantised tensor, and the signature the eight bits.

@@ -1,26 +1,27 @@
-"""The model card: where an artifact is from, what it is worth, and how to tell it from another."""
+"""The model card: origin, scores and checksums of an artifact."""
 
 import datetime
 import hashlib
-import importlib.metadata
 import json
-import platform
 
 from common.files import write_json
-from common.run_files import CONFIG, METRICS
+from common.preparation import crop_fraction_of
+from common.run_files import METRICS, read_config
+from common.versions import installed_versions
 
-PACKAGES = ("pale_tf", "tensorflow", "keras", "numpy")
+PACKAGES = ("tensorflow", "keras", "numpy")
 
 
-def write_card(folder, trained, artifact, signatures, verification):
+def write_card(folder, trained, facts, artifact, signatures, verification):
     """Writes `model_card.json` and `model_card.md`.
 
     Args:
         folder: Where to write them.
         trained: The `Trained` that was exported.
+        facts: Dict of what the task says about it, more fields of the card.
         artifact: Folder whose files the card lists, with sizes and checksums.
-        signatures: Dict of texts: what each signature takes and gives.
-        verification: What `verify` returned. It names the artifact as it was called then.
+        signatures: Dict of texts, what each signature takes and gives.
+        verification: Result of `verify`. It names the artifact as it was called then.
 
     Raises:
         WriteError: If they cannot be written.
@@ -30,25 +31,23 @@ def write_card(folder, trained, artifact, signatures, verification):
         "name": network.name,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "parameters": int(sum(weight.size for weight in network.get_weights())),
-        "classes": len(trained.labels),
-        "crop_fraction": trained.crop_fraction,
+        "task": trained.recipe["task"],
+        **facts,
+        "crop_fraction": crop_fraction_of(trained.recipe),
         "origin": origin(trained),
         "test_scores": _read(trained.folder / METRICS),
         "signatures": signatures,
         "verification": {k: v for k, v in verification.items() if k != "artifact"},
         "files": checksums(artifact),
-        "versions": {
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
+        "versions": installed_versions(*PACKAGES),
     }
     write_json(folder / "model_card.json", card)
-    (folder / "model_card.md").write_text(as_markdown(card))
+    (folder / "model_card.md").write_text(as_markdown(card, facts))
 
 
 def origin(trained):
-    """Path and checksum of the network, and what its run's configuration tells, if there is one."""
-    config = _read(trained.folder / CONFIG) or {}
+    """Path and checksum of the network, and its run's configuration, if there is one."""
+    config = read_config(trained.folder)
     kept = ("command", "recipe", "seed", "git_revision", "versions", "machine")
     return {
         "file": str(trained.file.resolve()),
@@ -71,15 +70,17 @@ def checksum(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def as_markdown(card):
-    """The card as a page to read."""
+def as_markdown(card, facts):
+    """The card as a page to read; `facts` are its fields that the task wrote."""
     origin = card["origin"]
     recipe = origin.get("recipe", {})
     lines = [
         f"# {card['name']}",
         "",
-        f"A Pale Transformer with {card['parameters']:,} parameters for {card['classes']} classes, "
-        f"exported on {card['created']}.",
+        f"A network with {card['parameters']:,} parameters, exported on {card['created']}.",
+        "",
+        f"- task: {card['task']}",
+        *(f"- {name}: {value}" for name, value in facts.items()),
         "",
         "## Origin",
         "",

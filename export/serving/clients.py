@@ -3,12 +3,11 @@
 import base64
 import json
 import time
-import typing
 
 import grpc
 import numpy as np
 import requests
-from tensorflow.core.framework import tensor_pb2, types_pb2
+import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_status_pb2,
     model_service_pb2_grpc,
@@ -35,13 +34,6 @@ class RefusedError(ProgramError):
     """The server takes the images for invalid."""
 
     exit_code = 5
-
-
-class Prediction(typing.NamedTuple):
-    """The best classes of an image and their scores, best first."""
-
-    classes: list[str]
-    scores: list[float]
 
 
 class GrpcClient:
@@ -90,13 +82,13 @@ class GrpcClient:
         return ServerError(f"{self.host}: no version of {self.model} is available yet")
 
     def predict(self, images):
-        """Classifies encoded images.
+        """Asks about encoded images.
 
         Args:
             images: JPEG or PNG files, a list of bytes.
 
         Returns:
-            A list of `Prediction`.
+            For each image a dict of arrays, what the signature gives for it.
 
         Raises:
             RefusedError: If one of them is invalid.
@@ -105,9 +97,7 @@ class GrpcClient:
         request = predict_pb2.PredictRequest()
         request.model_spec.name = self.model
         request.model_spec.signature_name = SIGNATURE
-        tensor = tensor_pb2.TensorProto(dtype=types_pb2.DT_STRING, string_val=images)
-        tensor.tensor_shape.dim.add(size=len(images))
-        request.inputs[INPUT].CopyFrom(tensor)
+        request.inputs[INPUT].CopyFrom(tf.make_tensor_proto(images, tf.string))
         try:
             outputs = self.predictions.Predict(request, timeout=self.deadline).outputs
         except grpc.RpcError as error:
@@ -115,15 +105,9 @@ class GrpcClient:
             if error.code() == grpc.StatusCode.INVALID_ARGUMENT:
                 kind = RefusedError
             raise kind(_line(self.host, error.code().name, error.details())) from error
-        classes, scores = outputs["classes"], outputs["scores"]
-        shape = (len(images), -1)
+        arrays = {name: tf.make_ndarray(tensor) for name, tensor in outputs.items()}
         return [
-            Prediction([label.decode() for label in labels], list(map(float, row)))
-            for labels, row in zip(
-                np.reshape(np.array(classes.string_val, object), shape),
-                np.reshape(_floats(scores), shape),
-                strict=True,
-            )
+            {name: array[place] for name, array in arrays.items()} for place in range(len(images))
         ]
 
 
@@ -146,12 +130,17 @@ class RestClient:
         return ServerError(f"{self.host}: no version of {self.model} is available yet")
 
     def predict(self, images):
-        """Classifies encoded images, as `GrpcClient.predict` does."""
+        """Asks about encoded images, as `GrpcClient.predict` does.
+
+        Strings come as text. An output that is the only one comes without its name, and is called
+        `outputs`.
+        """
         instances = [{INPUT: {"b64": base64.b64encode(image).decode()}} for image in images]
         body = {"signature_name": SIGNATURE, "instances": instances}
         url = f"{self.url}:predict"
         answers = self._ask("POST", url, self.deadline, ATTEMPTS, json=body)["predictions"]
-        return [Prediction(answer["classes"], answer["scores"]) for answer in answers]
+        named = [answer if isinstance(answer, dict) else {"outputs": answer} for answer in answers]
+        return [{name: np.array(value) for name, value in answer.items()} for answer in named]
 
     def _ask(self, method, url, seconds, attempts=1, **options):
         """The server's answer, asked for up to `attempts` times within `seconds`.
@@ -182,10 +171,3 @@ class RestClient:
 def _line(*parts):
     """One line of what a server said, which may be many."""
     return ": ".join(" ".join(str(part).split()) for part in parts)
-
-
-def _floats(tensor):
-    """The numbers of a float `TensorProto`, however they are stored."""
-    return (
-        np.frombuffer(tensor.tensor_content, "<f4") if tensor.tensor_content else tensor.float_val
-    )

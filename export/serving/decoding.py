@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from common.orientation import exif_orientation, turn
 from common.preparation import evaluation_image
 
 MAX_PIXELS = 2**26  # phones make pictures of 12 to 50 million
@@ -10,7 +11,8 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def decode_images(encoded, size, crop_fraction):
-    """Decodes JPEG and PNG images and prepares them as evaluation does.
+    """Decodes JPEG and PNG images, turns them as their EXIF data say, and prepares them as
+    evaluation does.
 
     Args:
         encoded: Strings `[N]`.
@@ -26,7 +28,7 @@ def decode_images(encoded, size, crop_fraction):
         with tf.control_dependencies([check_size(encoded, size / crop_fraction)]):
             encoded = tf.identity(encoded)
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-        image = tf.ensure_shape(image, (None, None, 3))
+        image = turn(tf.ensure_shape(image, (None, None, 3)), exif_orientation(encoded))
         return evaluation_image(image, size, crop_fraction)
 
     # Few at a time, so that memory is bounded whatever the batch.

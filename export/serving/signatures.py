@@ -2,71 +2,68 @@
 
 import tensorflow as tf
 
-from export.network import compile_attention
+from common.preparation import crop_fraction_of
+from export.network import compile_attention, features, served
 from export.serving.decoding import decode_images
 
-TOP = 5
-PYRAMID = ("P2", "P3", "P4", "P5")
-SCORES = ("logits", "probabilities")
 
-
-def make_signatures(network, labels, crop_fraction, xla):
+def make_signatures(network, trained, task, xla):
     """Makes the signatures of a network.
 
     Args:
         network: What `inference_network` returns.
-        labels: Names of the classes.
-        crop_fraction: In evaluation, the part of an image's short side that the central crop has.
+        trained: The `Trained` that it was made from.
+        task: Its `Task`.
         xla: What XLA compiles in `serving_xla`: `attention`, `model`, or `off` for no such
             signature.
 
     Returns:
-        Dict of concrete functions, by signature.
+        Dict of concrete functions, by signature; `features` only if the network has a pyramid.
     """
-    images = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name="images")
+    images = images_spec(network)
     encoded = tf.TensorSpec((None,), tf.string, name="image_bytes")
-    names = tf.constant(labels)
+    crop_fraction = crop_fraction_of(trained.recipe)
     run = tf.function(lambda images: network(images, training=False))  # one graph for all
 
     def serving_default(images):
-        return pick(run(images), SCORES)
+        return served(run(images))
 
-    def features(images):
-        levels = pick(run(images), PYRAMID)
+    def serve_features(images):
+        levels = features(run(images))
         return {name: tf.cast(level, tf.float32) for name, level in levels.items()}
 
     def serve_bytes(image_bytes):
         images = decode_images(image_bytes, network.input_shape[1], crop_fraction)
-        probabilities = run(images)["probabilities"]
-        scores, indices = tf.math.top_k(probabilities, min(TOP, len(labels)))
-        return {"classes": tf.gather(names, indices), "scores": scores}
+        return task.answer(served(run(images)), trained)
 
     signatures = {
         "serving_default": concrete(serving_default, images),
         "serve_bytes": concrete(serve_bytes, encoded),
-        "features": concrete(features, images),
     }
+    if features(network.output):
+        signatures["features"] = concrete(serve_features, images)
     if xla != "off":
         compiled = compile_attention(network) if xla == "attention" else network
 
         def serving_xla(images):
-            return pick(compiled(images, training=False), SCORES)
+            return served(compiled(images, training=False))
 
         must_compile = xla == "model"
         signatures["serving_xla"] = concrete(serving_xla, images, jit_compile=must_compile or None)
     return signatures
 
 
+def images_spec(network, batch=None):
+    """`TensorSpec` of the images that a network takes."""
+    return tf.TensorSpec((batch, *network.input_shape[1:]), tf.float32, name="images")
+
+
 def concrete(function, spec, **options):
     return tf.function(function, input_signature=[spec], **options).get_concrete_function()
 
 
-def pick(outputs, names):
-    return {name: outputs[name] for name in names}
-
-
 def describe(signatures):
-    """What each signature takes and gives, in words: dict of texts."""
+    """In words, what each signature takes and gives: dict of texts."""
     texts = {}
     for name, function in signatures.items():
         ((spec,), _) = function.structured_input_signature

@@ -1,14 +1,11 @@
-"""What an artifact is, read from its file."""
+"""Size and precision of an artifact, read from its file."""
 
-import json
 import struct
-import zipfile
 
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from common.errors import SettingError
-from export.litert import metadata
 
 
 def describe(artifact):
@@ -84,20 +81,6 @@ def read_lite(file):
     if content[4:8] != b"TFL3":
         raise ValueError("it does not begin as a LiteRT file does")
     return flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-
-
-def read_about(file):
-    """What `metadata.pack` put behind a LiteRT model: `labels`, `crop_fraction` and `dataset`.
-
-    Raises:
-        SettingError: If there is nothing.
-    """
-    try:
-        with zipfile.ZipFile(file) as archive:
-            labels = archive.read(metadata.LABELS).decode().splitlines()
-            return {"labels": labels, **json.loads(archive.read(metadata.ABOUT))}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise SettingError(f"{file} is not a file of export/tflite.py") from error
 
 
 def operation_names(model):

@@ -4,7 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from common.errors import SettingError
-from common.preparation import evaluation_image
+from common.orientation import exif_orientation, turn
+from common.preparation import crop_fraction_of, evaluation_image
 from common.run_files import CALIBRATION
 from export.image_paths import find_images
 
@@ -31,20 +32,26 @@ def images_for(trained, paths, size, count):
     if not files:
         return built_in_images(size), "patterns"
     files = files[:: -(-len(files) // count)]
-    images = [read_image(file, size, trained.crop_fraction) for file in files]
+    crop_fraction = crop_fraction_of(trained.recipe)
+    images = [read_image(file, size, crop_fraction) for file in files]
     return np.stack(images), str(files[0].parent)
 
 
 def read_image(file, size, crop_fraction):
-    """Reads an image file as evaluation does: float32 `[size, size, 3]`, values in 0..255.
+    """Reads an image file, turned as its EXIF data say and prepared as evaluation does.
+
+    Returns:
+        float32 `[size, size, 3]`, values in 0..255.
 
     Raises:
         SettingError: If it cannot be decoded.
     """
     try:
-        image = tf.io.decode_image(file.read_bytes(), channels=3, expand_animations=False)
+        encoded = file.read_bytes()
+        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
     except (OSError, tf.errors.InvalidArgumentError) as error:
         raise SettingError(f"argument --images: cannot read {file} as an image") from error
+    image = turn(image, exif_orientation(encoded))
     return evaluation_image(image, size, crop_fraction).numpy()
 
 

@@ -57,7 +57,7 @@ def main(argv=None):
 
 
 def make_files(path, folder):
-    """The network as LiteRT, and what the page has to know about it.
+    """Makes the files that the page asks for: the network as LiteRT, and its description.
 
     Args:
         path: A `.keras` or `.tflite` file.
@@ -70,24 +70,25 @@ def make_files(path, folder):
         ProgramError: If that is not possible.
     """
     from export import tflite
-    from export.verification.artifacts import describe, read_about
+    from export.litert.metadata import read_about
+    from export.tasks import load_task
+    from export.verification.artifacts import describe
 
     model = path
     if path.suffix != ".tflite":
         model = folder / "model.tflite"
-        flags = tflite.make_parser().parse_args([str(path), "--out", str(model)])
-        tflite.export(flags)
+        tflite.export(path, model)
     described, about = describe(model), read_about(model)
     if described["batch"] != 1:
         raise SettingError(f"argument RUN: {path} takes {described['batch']} images at once, not 1")
     about = {
         "name": f"{path.parent.name}/{path.name}",
-        "labels": about["labels"],
         "size": described["size"],
         "cropFraction": about["crop_fraction"],
         "input": "images",
         "megabytes": described["bytes"] / 1e6,
         "grid": GRIDS.get(about["dataset"]),
+        **load_task(about["task"]).page(about["files"]),
     }
     return {"model.json": json.dumps(about).encode(), "model.tflite": model.read_bytes()}
 

@@ -3,8 +3,13 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from sklearn.datasets import load_digits
+
+from export import tflite
+from export.serving.clients import GrpcClient, RestClient
+from tests.export.server import Model, grpc_server, rest_server
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +54,41 @@ def trained_run(program, data_dir, tmp_path_factory):
     done = program("training/fit.py", "--data-dir", data_dir, "--out", folder)
     assert done.returncode == 0, done.stderr
     return folder
+
+
+@pytest.fixture(scope="session")
+def loaded(exported):
+    """Signatures of the exported network."""
+    return tf.saved_model.load(str(exported[0])).signatures
+
+
+@pytest.fixture(scope="session")
+def make_file(run, tmp_path_factory):
+    """Makes a LiteRT file of a precision, once."""
+    folder = tmp_path_factory.mktemp("lite")
+
+    def make(precision, *flags):
+        path = folder / f"{'-'.join([precision, *flags])}.tflite"
+        if not path.exists():
+            tflite.main([str(run), "--precision", precision, "--out", str(path), *flags])
+        return path
+
+    return make
+
+
+PROTOCOLS = {"grpc": (grpc_server, GrpcClient), "rest": (rest_server, RestClient)}
+
+
+@pytest.fixture(scope="session")
+def model(exported):
+    """The exported network behind a server."""
+    return Model(exported[0])
+
+
+@pytest.fixture(params=PROTOCOLS)
+def served(request, model):
+    """Protocol, address and client of the served model."""
+    serve, make = PROTOCOLS[request.param]
+    model.loading = model.unavailable = model.calls = 0
+    with serve(model) as host:
+        yield request.param, host, make(host, "digits", 10.0)

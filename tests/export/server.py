@@ -8,6 +8,7 @@ import json
 import threading
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import (
     get_model_status_pb2,
@@ -111,11 +112,12 @@ def rest_server(model):
                 outputs = function(image_bytes=tf.constant(images))
             except tf.errors.InvalidArgumentError as error:
                 return self.answer(400, {"error": error.message})
-            rows = zip(outputs["classes"].numpy(), outputs["scores"].numpy(), strict=True)
+            columns = {name: as_json(value.numpy()) for name, value in outputs.items()}
             predictions = [
-                {"classes": [label.decode() for label in labels], "scores": scores.tolist()}
-                for labels, scores in rows
+                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
             ]
+            if len(columns) == 1:  # TF Serving leaves out the name
+                predictions = list(*columns.values())
             return self.answer(200, {"predictions": predictions})
 
         def answer(self, status, content):
@@ -132,3 +134,10 @@ def rest_server(model):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"localhost:{server.server_port}"
     server.shutdown()
+
+
+def as_json(array):
+    """Nested lists of an array, with strings as text."""
+    if array.dtype == object:
+        array = np.vectorize(bytes.decode, otypes=[object])(array)
+    return array.tolist()

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common.trained import NO_RUN, Trained
 from export.litert.conversion import convert
 from export.network import inference_network
 from export.saved_model import write_model
 from export.serving.signatures import make_signatures
-from export.verification.reload import run_lite
+from export.tasks.classify import TASK
+from export.verification.running import run_lite
 from pale_tf import PaleConfig, pale_network
 from pale_tf.layers.attention import ATTENTIONS
 from tests.pale_tf.layers.checks import randomize
@@ -46,10 +48,10 @@ def network(request):
 def test_exports_to_a_saved_model_and_to_built_in_operations(network, tmp_path):
     images = np.random.default_rng(1).integers(0, 256, (3, SIZE, SIZE, 3)).astype("float32")
     expected = network.predict(images, verbose=0)
-    fused = inference_network(network)
+    fused = inference_network(network, TASK)
 
-    labels = [str(index) for index in range(7)]
-    write_model(tmp_path / "1", fused, make_signatures(fused, labels, 1.0, "off"))
+    trained = Trained(network, tmp_path / "model.keras", NO_RUN, labels=[])
+    write_model(tmp_path / "1", fused, make_signatures(fused, trained, TASK, "off"))
     serving = tf.saved_model.load(tmp_path / "1").signatures["serving_default"]
     probabilities = serving(images=tf.constant(images))["probabilities"]
     np.testing.assert_allclose(probabilities, expected, atol=1e-4)

@@ -8,51 +8,8 @@ import numpy as np
 import pytest
 
 from export import client
-from export.serving.clients import GrpcClient, RefusedError, RestClient, ServerError
-from tests.export.encoding import encode, picture, png_header
-from tests.export.server import Model, grpc_server, rest_server
-
-PROTOCOLS = {"grpc": (grpc_server, GrpcClient), "rest": (rest_server, RestClient)}
-
-
-@pytest.fixture(scope="module")
-def model(exported):
-    return Model(exported[0])
-
-
-@pytest.fixture(params=PROTOCOLS)
-def served(request, model):
-    """Protocol, address and client of the served model."""
-    serve, make = PROTOCOLS[request.param]
-    model.loading = model.unavailable = model.calls = 0
-    with serve(model) as host:
-        yield request.param, host, make(host, "digits", 10.0)
-
-
-def test_predictions_are_the_models(served, model):
-    images = [encode(picture(seed), "PNG") for seed in range(3)]
-    expected = model.signatures["serve_bytes"](image_bytes=np.array(images, object))
-    for place, (classes, scores) in enumerate(served[2].predict(images)):
-        assert classes == expected["classes"][place].numpy().astype(str).tolist()
-        np.testing.assert_allclose(scores, expected["scores"][place], rtol=1e-6)
-
-
-def test_an_overloaded_server_is_asked_again(served, model):
-    model.unavailable = 2
-    assert len(served[2].predict([encode(picture(0), "PNG")])) == 1
-    assert model.calls == 3
-
-
-def test_gives_up_in_the_end(served, model):
-    model.unavailable = 100
-    with pytest.raises(ServerError, match=r"(?i)unavailable|503"):
-        served[2].predict([encode(picture(0), "PNG")])
-    assert model.calls == 4
-
-
-def test_bad_images_are_refused(served):
-    with pytest.raises(RefusedError, match="must have 1 to"):
-        served[2].predict([png_header(30_000, 30_000)])
+from export.serving.clients import RefusedError, ServerError
+from tests.export.encoding import encode, picture
 
 
 def test_waits_until_the_model_is_loaded(served, model):
@@ -81,7 +38,10 @@ def test_the_program_prints_labels_and_names_what_is_refused(served, model, tmp_
     assert printed[0] == str(paths[0])
     score, label = printed[1].split()
     assert label == expected["classes"][0, 0].numpy().decode()
-    assert score == f"{expected['scores'][0, 0]:.2%}"
+    # The program's request had two images: last bits, and with them digits, may differ.
+    assert float(score.rstrip("%")) == pytest.approx(
+        100 * expected["scores"][0, 0].numpy(), abs=0.02
+    )
     (refused,) = output.err.splitlines()
     assert refused.startswith(str(paths[3]))
     assert "must be a JPEG or a PNG" in refused

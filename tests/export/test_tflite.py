@@ -1,9 +1,7 @@
 """tflite.py: LiteRT files of every precision, run and compared with the network."""
 
 import json
-import zipfile
 
-import flatbuffers.table
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -12,26 +10,11 @@ from ai_edge_litert.tools import flatbuffer_utils
 from common.preparation import evaluation_image
 from common.trained import in_float32
 from export import tflite
-from export.litert import layer_errors, quantization
-from export.verification import comparison
-from export.verification.reload import lite_outputs, open_lite, run_lite
+from export.litert import layer_errors
+from export.verification.running import lite_outputs, open_lite, run_lite
 
 # What a fixed batch makes needless, what no delegate takes, and what is not built in.
 UNWANTED = ("SHAPE", "GATHER", "PACK", "SELECT", "SELECT_V2", "CUSTOM", "REDUCE_PROD")
-
-
-@pytest.fixture(scope="module")
-def make_file(run, tmp_path_factory):
-    """Makes a LiteRT file of a precision, once."""
-    folder = tmp_path_factory.mktemp("lite")
-
-    def make(precision, *flags):
-        path = folder / f"{'-'.join([precision, *flags])}.tflite"
-        if not path.exists():
-            tflite.main([str(run), "--precision", precision, "--out", str(path), *flags])
-        return path
-
-    return make
 
 
 @pytest.fixture(scope="module")
@@ -105,97 +88,3 @@ def test_eight_bits_need_real_images(run, tmp_path, capsys):
     assert stopped.value.code == 2
     assert "--images: int8 needs images" in capsys.readouterr().err
     assert not (tmp_path / "x.tflite").exists()
-
-
-def test_labels_and_normalisation_are_in_the_file(make_file, run):
-    path = make_file("float32")
-    with zipfile.ZipFile(path) as archive:
-        assert archive.read("labels.txt").decode() == (run / "labels.txt").read_text()
-    model = flatbuffer_utils.read_model(str(path))
-    (entry,) = [entry for entry in model.metadata if entry.name == b"TFLITE_METADATA"]
-    content = bytes(bytearray(model.buffers[entry.buffer].data))
-    assert content[4:8] == b"M001"
-    root = Table(content, int.from_bytes(content[:4], "little"))
-    assert root.text(0) == "pale_n"
-    (graph,) = root.tables(3)
-    (image,) = graph.tables(2)
-    options = image.tables(4)[0].table(1)  # of the one process unit: normalisation
-    assert (options.floats(0), options.floats(1)) == ([0.0], [1.0])
-    assert (image.table(5).floats(0), image.table(5).floats(1)) == ([255.0], [0.0])
-    scores = graph.tables(3)
-    assert [score.text(0) for score in scores] == ["logits", "probabilities"]
-    assert all(score.tables(6)[0].text(0) == "labels.txt" for score in scores)
-
-
-class Table:
-    """A table of a flat buffer, read by the slots of metadata_schema.fbs."""
-
-    def __init__(self, content, place):
-        self.content, self.inner = content, flatbuffers.table.Table(content, place)
-
-    def _at(self, slot):
-        offset = self.inner.Offset(4 + 2 * slot)
-        assert offset, f"slot {slot} is empty"
-        return offset
-
-    def text(self, slot):
-        return self.inner.String(self.inner.Pos + self._at(slot)).decode()
-
-    def table(self, slot):
-        return Table(self.content, self.inner.Indirect(self.inner.Pos + self._at(slot)))
-
-    def tables(self, slot):
-        start, count = self.inner.Vector(self._at(slot)), self.inner.VectorLen(self._at(slot))
-        places = range(start, start + 4 * count, 4)
-        return [Table(self.content, self.inner.Indirect(place)) for place in places]
-
-    def floats(self, slot):
-        start, count = self.inner.Vector(self._at(slot)), self.inner.VectorLen(self._at(slot))
-        return np.frombuffer(self.content, "<f4", count, start).tolist()
-
-
-def test_layers_without_a_bias_have_errors_too():
-    """The converter drops a bias of zeros, which an untrained network is full of."""
-    weights = np.random.default_rng(0).normal(size=(12, 5)).astype("float32")
-
-    @tf.function(input_signature=[tf.TensorSpec((1, 2, 2, 3), name="images")])
-    def serve(images):
-        return {"logits": tf.reshape(images, (1, 12)) @ weights}
-
-    model = tf.lite.TFLiteConverter.from_concrete_functions(
-        [serve.get_concrete_function()], tf.Module()
-    ).convert()
-    images = np.random.default_rng(1).uniform(0, 255, (4, 2, 2, 3)).astype("float32")
-    calibration = quantization.calibrate(model, images)
-    quantized = quantization.apply_static(model, calibration, in_float=())
-    (error,) = layer_errors.layer_errors(model, quantized, images).values()
-    assert 1e-4 < error < 0.05
-
-
-def test_layers_with_the_largest_errors_stay_in_float_until_the_bounds_hold(monkeypatch):
-    rng = np.random.default_rng(0)
-    weights = [rng.normal(size=size).astype("float32") for size in ((12, 8), (8, 8), (8, 5))]
-
-    @tf.function(input_signature=[tf.TensorSpec((1, 2, 2, 3), name="images")])
-    def serve(images):
-        x = tf.reshape(images, (1, 12))
-        for matrix in weights:
-            x = tf.sin(x @ matrix)
-        return {"logits": x, "probabilities": tf.nn.softmax(x)}
-
-    model = tf.lite.TFLiteConverter.from_concrete_functions(
-        [serve.get_concrete_function()], tf.Module()
-    ).convert()
-    images = rng.uniform(0, 1, (8, 2, 2, 3)).astype("float32")
-    monkeypatch.setitem(comparison.BOUNDS, "int8", {"error": 1e-5})  # eight bits cannot hold it
-    quantized, report = quantization.quantize_static(model, images)
-    assert [attempt["layers_in_float"] for attempt in report["attempts"]] == [0, 1, 2, 3]
-    errors = [attempt["error"] for attempt in report["attempts"]]
-    assert errors[-1] < 1e-5 < errors[0]
-    assert all(layer["float"] for layer in report["layers"])
-    outputs = lite_outputs(open_lite(quantized), images)
-    np.testing.assert_allclose(outputs["logits"], serve_all(serve, images), atol=1e-5)
-
-
-def serve_all(serve, images):
-    return np.concatenate([serve(image[None])["logits"] for image in images])

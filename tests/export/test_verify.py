@@ -41,3 +41,33 @@ def test_a_damaged_artifact_is_one_line(run, tmp_path, capsys):
         error = capsys.readouterr().err
         assert "is not an artifact of this project" in error
         assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("columns", ["80", "60"])
+def test_the_table_is_not_cut(monkeypatch, capsys, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    figures = {"error": 3.2e-7, "noise": 1.5e-3, "agreement": 1.0, "milliseconds": 12345.6}
+    full = {**figures, "operations": 12345}
+    some = {"error": 0.0, "milliseconds": 1.0, "operations": 900}
+    for signatures in (
+        {"serving_default": full, "serve_bytes": some, "features": some, "serving_xla": full},
+        {"serving_default": {**full, "partitions": 144}},
+    ):
+        verify.print_table(
+            {
+                "artifact": "/a/path/that/is/longer/than/eighty/columns" * 2,
+                "precision": "float32",
+                "bytes": 12_345_678,
+                "task": "classify",
+                "images": {"count": 64, "origin": "/runs/digits/calibration"},
+                "signatures": signatures,
+                "missed": ["serving_default: error is 0.1, the bound of float32 is 0.0001"],
+            }
+        )
+    printed = capsys.readouterr().out
+    _, _, *table = printed.splitlines()
+    if columns == "80":
+        assert "…" not in printed
+        assert "100.00%" in printed
+        assert "partitions" in printed
+        assert max(len(line) for line in table if "longer" not in line) <= 80

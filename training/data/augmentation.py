@@ -159,7 +159,7 @@ class Draws:
         self.seed = seed
 
     def uniform(self, shape, minval, maxval, dtype=tf.float32):
-        """What keras-cv's layers ask a `tf.random.Generator` for, each time with a new seed."""
+        """Uniform random numbers, each time of a new seed, as of a `tf.random.Generator`."""
         self.seed = tf.random.experimental.stateless_fold_in(self.seed, 1)
         return tf.random.stateless_uniform(shape, self.seed, minval, maxval, dtype)
 

@@ -2,16 +2,18 @@
 
 import tensorflow as tf
 
+from common.orientation import exif_orientation, turn
+
 END_OF_JPEG = b"\xff\xd9"
 END_OF_PNG = b"IEND\xaeB`\x82"
 
 
 def decode(encoded, window=None, guarded=True):
-    """Decodes an image, or a part of it.
+    """Decodes an image, or a part of it, turned as its EXIF orientation says.
 
     Args:
         encoded: Scalar string: JPEG, PNG, GIF or BMP.
-        window: Function of the image's shape `[3]` to the part to decode,
+        window: Function of the turned image's shape `[3]` to the part to decode,
             `[y, x, height, width]`; None for the whole image.
         guarded: Whether no image at all can raise an error. Otherwise one may that begins and ends
             as a JPEG or PNG does, and that is a third faster.
@@ -55,10 +57,11 @@ def _looks_whole(encoded):
 
 def _decode(encoded, window):
     """Decodes the part `window(shape)` of an image, or all of it: uint8 `[h, w, 3]`."""
+    orientation = exif_orientation(encoded)
 
     def whole():
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-        image = tf.ensure_shape(image, (None, None, 3))
+        image = turn(tf.ensure_shape(image, (None, None, 3)), orientation)
         return image if window is None else _cut(image, window(tf.shape(image)))
 
     if window is None:
@@ -69,8 +72,9 @@ def _decode(encoded, window):
         return tf.image.decode_and_crop_jpeg(encoded, where, channels=3)
 
     # A crop above the place where a file was cut off would decode: such files are decoded whole,
-    # so that they are found at first sight.
-    return tf.cond(tf.io.is_jpeg(encoded) & _looks_whole(encoded), cropped, whole)
+    # so that they are found at first sight. A crop of what is to be turned is one of other pixels.
+    croppable = tf.io.is_jpeg(encoded) & _looks_whole(encoded) & (orientation == 1)
+    return tf.cond(croppable, cropped, whole)
 
 
 def _cut(image, window):

@@ -100,15 +100,15 @@ def solarize_add(image, level, signed):
 
 def color(image, level, signed):
     """Changes the saturation, by a factor of 1 ± 0.9·level."""
-    grey = tf.tile(tf.constant(LUMA)[:, None], (1, 3))
-    matrix = _blend(grey, tf.eye(3), signed)
+    gray = tf.tile(tf.constant(LUMA)[:, None], (1, 3))
+    matrix = _blend(gray, tf.eye(3), signed)
     return _clip(tf.reshape(tf.reshape(image, (-1, 3)) @ matrix, tf.shape(image)))
 
 
 def contrast(image, level, signed):
     """Changes the contrast, by a factor of 1 ± 0.9·level."""
-    grey = tf.reduce_sum(_by_channel(tf.reduce_mean, image) * LUMA)
-    return _clip(_blend(grey, image, signed))
+    gray = tf.reduce_sum(_by_channel(tf.reduce_mean, image) * LUMA)
+    return _clip(_blend(gray, image, signed))
 
 
 def brightness(image, level, signed):
@@ -123,7 +123,7 @@ def sharpness(image, level, signed):
 
 
 def rotate(image, level, signed):
-    """Turns by up to 30 degrees around the centre."""
+    """Turns by up to 30 degrees around the center."""
     angle = signed * math.radians(30.0)
     return _move(image, tf.cos(angle), -tf.sin(angle), tf.sin(angle), tf.cos(angle))
 

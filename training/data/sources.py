@@ -23,13 +23,13 @@ from common.errors import SettingError
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = 10  # one in so many images is validated on, and one tested on, where nobody split them
-UNLABELLED = {"imagenet2012": {"test"}}
+UNLABELED = {"imagenet2012": {"test"}}
 FEATURES = ("image", "label", "tfds_id")
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """A data set of labelled images.
+    """A data set of labeled images.
 
     Attributes:
         labels: Names of the classes.
@@ -81,7 +81,7 @@ def _open_tfds(name, data_dir):
         raise SettingError(f"`dataset`: {name!r} has no `image` with a `label` that is a class")
     _prepare(builder)
     available = builder.info.splits
-    instructions = _choose_splits(set(available) - UNLABELLED.get(builder.name, set()))
+    instructions = _choose_splits(set(available) - UNLABELED.get(builder.name, set()))
 
     def read(split, seed=None, shard=(0, 1)):
         index, count = shard
@@ -136,7 +136,7 @@ def _downloads(builder):
 
 
 def _choose_splits(available):
-    """TFDS instructions for the three splits, made of the labelled ones that a data set has."""
+    """TFDS instructions for the three splits, made of the labeled ones that a data set has."""
     if "train" not in available:
         raise SettingError(f"`dataset`: there is no split `train` with labels in {available}")
     held_out = [split for split in ("validation", "test") if split in available]

@@ -1,4 +1,4 @@
-"""What Keras 3 lacks under `tf.distribute.MultiWorkerMirroredStrategy` (keras#20585).
+"""A cure for Keras 3 under `tf.distribute.MultiWorkerMirroredStrategy` (keras#20585).
 
 Two things of its `fit` fail there. It looks at a first batch to build the model, for which it
 reduces over workers what cannot be: `Trainer` is built and leaves that out. And it reduces what a

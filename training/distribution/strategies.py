@@ -7,7 +7,7 @@ from common.errors import SettingError
 from training.distribution.cluster import read_cluster
 from training.distribution.multi_worker import adapt_keras
 
-# A large odd number, so that the seeds of neighbouring replicas have little in common.
+# A large odd number, so that the seeds of neighboring replicas have little in common.
 REPLICA_SEED_STEP = 0x9E3779B1
 
 

@@ -1,7 +1,7 @@
 """Checkpoints: everything that the rest of a run depends on, in one NumPy file.
 
 `checkpoints/step-00000123.npz` holds the state after 123 steps: weights, BatchNorm's statistics,
-random states, their moving averages, the optimiser's variables with loss scale and step, the
+random states, their moving averages, the optimizer's variables with loss scale and step, the
 epoch's metrics so far, and the place in the data.
 """
 
@@ -39,7 +39,7 @@ def save(folder, trainer, position, steps_per_epoch, keep):
 
     Args:
         folder: Folder of the checkpoints.
-        trainer: A `Trainer` with a built optimiser.
+        trainer: A `Trainer` with a built optimizer.
         position: The `Position`.
         steps_per_epoch: Steps in an epoch.
         keep: Number of checkpoints to keep.
@@ -64,7 +64,7 @@ def restore(path, strategy, trainer):
         path: Path of a checkpoint.
         strategy: The strategy in whose scope the trainer was made. It need not be that of the run
             so far.
-        trainer: A `Trainer` with a built optimiser, of the same recipe.
+        trainer: A `Trainer` with a built optimizer, of the same recipe.
 
     Returns:
         The `Position`.

@@ -35,7 +35,7 @@ from training.tasks import Task, check_settings, load_task
 
 
 class Run(typing.NamedTuple):
-    """What a run is made of.
+    """The parts of a run.
 
     Attributes:
         recipe, settings, task: The `Recipe`, the `RunSettings` and the `Task`.

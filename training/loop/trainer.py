@@ -128,7 +128,7 @@ class Trainer(keras.Model):
         ]
 
     def _additional_loss(self):
-        """What layers of the network added to the loss: this part's share of the mean."""
+        """The share of a part in the mean of the losses that layers of the network added."""
         if not self.network.losses:
             return 0.0
         replicas = tf.distribute.get_strategy().num_replicas_in_sync

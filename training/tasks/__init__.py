@@ -77,7 +77,7 @@ class NoSettings:
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """What is particular to one task.
+    """Everything that is particular to one task.
 
     Args:
         make_transforms: `(recipe, source)` to the `training.data.batches.Transforms` that turn

@@ -1,11 +1,11 @@
 """The files that a server is started with."""
 
 import pytest
-from google.protobuf import text_format
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from tensorflow_serving.config import model_server_config_pb2
 
 from common.errors import SettingError, WriteError
-from export.serving.clients import server_files
+from export.serving import server_files
 
 
 @pytest.fixture
@@ -58,3 +58,57 @@ def test_all_models_of_a_server_have_the_same_batches(models):
 def test_a_folder_that_cannot_be_written_is_one_error(tmp_path):
     with pytest.raises(WriteError, match="cannot write the server's files"):
         server_files.write_server_files(tmp_path / "absent", [1])
+
+
+# The server's own definitions: tensorflow_serving/servables/tensorflow/session_bundle_config.proto
+# and tensorflow_serving/config/monitoring_config.proto. The client's package lacks them.
+FIELD = descriptor_pb2.FieldDescriptorProto
+
+
+PROTOS = {
+    "Int64Value": [("value", 1, FIELD.TYPE_INT64, None, False)],
+    "BatchingParameters": [
+        ("max_batch_size", 1, FIELD.TYPE_MESSAGE, ".server.Int64Value", False),
+        ("batch_timeout_micros", 2, FIELD.TYPE_MESSAGE, ".server.Int64Value", False),
+        ("max_enqueued_batches", 3, FIELD.TYPE_MESSAGE, ".server.Int64Value", False),
+        ("allowed_batch_sizes", 6, FIELD.TYPE_INT64, None, True),
+    ],
+    "PrometheusConfig": [
+        ("enable", 1, FIELD.TYPE_BOOL, None, False),
+        ("path", 2, FIELD.TYPE_STRING, None, False),
+    ],
+    "MonitoringConfig": [
+        ("prometheus_config", 1, FIELD.TYPE_MESSAGE, ".server.PrometheusConfig", False)
+    ],
+}
+
+
+def parse(text, name):
+    """Parses protobuf text as a message of `PROTOS`."""
+    file = descriptor_pb2.FileDescriptorProto(name="server.proto", package="server")
+    for message, fields in PROTOS.items():
+        described = file.message_type.add(name=message)
+        for field, number, kind, of, repeated in fields:
+            label = FIELD.LABEL_REPEATED if repeated else FIELD.LABEL_OPTIONAL
+            described.field.add(name=field, number=number, type=kind, type_name=of, label=label)
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    described = pool.FindMessageTypeByName(f"server.{name}")
+    return text_format.Parse(text, message_factory.GetMessageClass(described)())
+
+
+def test_the_servers_files_parse(models):
+    server_files.write_server_files(models, [1, 2, 4, 6])
+    config = text_format.Parse(
+        (models / "models.config").read_text(), model_server_config_pb2.ModelServerConfig()
+    )
+    (model,) = config.model_config_list.config
+    assert (model.name, model.base_path) == ("pale", "/models/pale")
+    batching = parse((models / "batching_parameters.txt").read_text(), "BatchingParameters")
+    assert list(batching.allowed_batch_sizes) == [1, 2, 4, 6]
+    assert batching.max_batch_size.value == 6  # the server asks for the last allowed size
+    monitoring = parse((models / "monitoring.config").read_text(), "MonitoringConfig")
+    assert monitoring.prometheus_config.enable
+    compose = (models / "docker-compose.yml").read_text()
+    for name in ("models.config", "batching_parameters.txt", "monitoring.config"):
+        assert f"/models/{name}" in compose

@@ -10,7 +10,7 @@ VALIDATION_IMAGES = 180
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """`digits`: 8×8 grey images of the classes 0 to 9; 1,257 train, 180 validation, 360 test.
+    """`digits`: 8×8 gray images of the classes 0 to 9; 1,257 train, 180 validation, 360 test.
 
     The split is stratified by class and fixed.
     """

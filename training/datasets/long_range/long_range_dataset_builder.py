@@ -11,7 +11,7 @@ IMAGES = {"train": 6000, "validation": 600, "test": 1800}
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """`long_range`: 64×64 grey images of noise with two marks; a third of them in each class.
+    """`long_range`: 64×64 gray images of noise with two marks; a third of them in each class.
 
     Marks lie on a grid of 16×16 cells. Two marks of a row have at least `FAR` cells between their
     columns, two of a column between their rows, and two of neither on both axes: near marks tell

@@ -1,0 +1,117 @@
+"""Tasks: all that differs between artifacts of classifiers and of other networks.
+
+A module of this folder is a task and holds `TASK`. A run's recipe names it. Each field of `Task`
+has a default for a network of images to numbers, whose outputs are served as they are.
+"""
+
+import collections.abc
+import dataclasses
+import sys
+
+import numpy as np
+
+from common.errors import SettingError
+from common.registry import load_module
+from export.verification import comparison
+
+
+def accept(trained):
+    """Takes any network."""
+
+
+def named_outputs(network):
+    """The outputs of a network, by name; a single one is called `outputs`."""
+    return network.output if isinstance(network.output, dict) else {"outputs": network.output}
+
+
+def reference(network, images):
+    """Outputs of a network and its pyramid, by name, as `predict` gives them."""
+    return comparison.evaluate(network, named_outputs(network), images)
+
+
+def as_they_are(outputs, trained):
+    """Serves the outputs themselves."""
+    return outputs
+
+
+def compare_answers(answers, expected, trained):
+    """Compares served outputs with the expected ones."""
+    return comparison.compare(answers, expected)
+
+
+def nothing(*_):
+    """No fields."""
+    return {}
+
+
+def lines(answer):
+    """An output a line."""
+    return [f"{name}: {np.array2string(np.asarray(value))}" for name, value in answer.items()]
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """Functions and constants of a task.
+
+    `network` is a functional `keras.Model` of one image input, `trained` a `Trained`, and `images`
+    are float32 `[N, S, S, 3]`, values in 0..255.
+
+    Attributes:
+        check: From `trained`, raises a `SettingError` that names the argument RUN unless the
+            network is one of this task.
+        outputs: From `network`, the tensors that its artifacts give, by name.
+        reference: From the trained network in float32 and `images`, arrays to compare with: all of
+            `outputs`, and the pyramid, as `comparison.evaluate` adds it. Computed apart from the
+            inference form.
+        compare: From arrays that an artifact gave and those of `reference`, figures by name.
+        bounds: By precision, bounds of such figures; a figure without one is only reported.
+        higher_is_better: Names of the figures whose bound is a lower one.
+        formats: Format specifications of the figures to be printed, in order.
+        answer: From `outputs` of a batch and `trained`, what the signature `serve_bytes` gives.
+        compare_answers: From arrays that `serve_bytes` gave, those of `reference` and `trained`,
+            figures by name.
+        lines: From what `serve_bytes` gave for one image, arrays by name, lines to print.
+        facts: From `trained`, what the model card says about it, by name.
+        files: From `trained`, texts that go with an artifact, by file name.
+        axis_files: By the name of an output, the one of `files` with a line for each entry of its
+            last axis.
+        page: From `files` as a dict of texts, what the web page needs to know, by name.
+    """
+
+    check: collections.abc.Callable = accept
+    outputs: collections.abc.Callable = named_outputs
+    reference: collections.abc.Callable = reference
+    compare: collections.abc.Callable = comparison.compare
+    bounds: collections.abc.Mapping = dataclasses.field(default_factory=lambda: comparison.BOUNDS)
+    higher_is_better: tuple = ()
+    formats: collections.abc.Mapping = dataclasses.field(default_factory=lambda: comparison.FORMATS)
+    answer: collections.abc.Callable = as_they_are
+    compare_answers: collections.abc.Callable = compare_answers
+    lines: collections.abc.Callable = lines
+    facts: collections.abc.Callable = nothing
+    files: collections.abc.Callable = nothing
+    axis_files: collections.abc.Mapping = dataclasses.field(default_factory=dict)
+    page: collections.abc.Callable = nothing
+
+
+def load_task(name):
+    """The `Task` of a name.
+
+    Raises:
+        ValueError: If there is no such task.
+    """
+    return load_module(sys.modules[__name__], name).TASK
+
+
+def task_of(trained):
+    """The `Task` of a trained network.
+
+    Raises:
+        SettingError: If there is none, or the network is not one of that task.
+    """
+    try:
+        task = load_task(trained.recipe["task"])
+    except ValueError as error:
+        raise SettingError(f"argument RUN: its task {error}") from error
+    task.check(trained)
+    return task

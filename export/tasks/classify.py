@@ -1,0 +1,169 @@
+"""Classifiers: networks of images to class scores that end in the layer `predictions`."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from common.errors import SettingError
+from common.run_files import LABELS
+from export.tasks import Task
+from export.verification import comparison
+
+TOP = 5  # classes that `serve_bytes` gives
+
+# `error`: the largest difference. `noise`: the root mean square error of the logits over their
+# standard deviation among classes. `agreement`: the share of images with the same best class, among
+# those that the network is decided on.
+BOUNDS = {
+    "float32": {"error": 1e-4},
+    "float16": {"noise": 0.01, "agreement": 0.99},
+    "bfloat16": {"noise": 0.1, "agreement": 0.99},
+    "dynamic": {"noise": 0.1, "agreement": 0.99},
+    "int8": {"noise": 0.1, "agreement": 0.99},
+}
+
+# A network is decided on an image if its two best probabilities differ by this at least.
+MARGIN = 0.01
+
+
+def check(trained):
+    """Raises a `SettingError` unless the network has a classifier, and a label for each class."""
+    network = trained.network
+    names = {layer.name for layer in network.layers}
+    if not {"predictions", "stage4_merging"} <= names:
+        raise SettingError(
+            f"argument RUN: must be a Pale Transformer with a classifier; {network.name} has no "
+            "layer named predictions"
+        )
+    classes = network.output_shape[-1]
+    if len(labels_of(trained)) != classes:
+        raise SettingError(
+            f"argument RUN: {trained.folder} has {len(trained.labels)} labels for a network of "
+            f"{classes} classes"
+        )
+
+
+def labels_of(trained):
+    """Names of the classes: those of the run or, without any, their numbers."""
+    return trained.labels or [str(index) for index in range(trained.network.output_shape[-1])]
+
+
+def outputs(network):
+    """The tensors `logits` and `probabilities`, `[N, classes]`."""
+    predictions = network.get_layer("predictions")
+    config = predictions.get_config() | {"activation": None, "name": "logits"}
+    dense = keras.layers.Dense.from_config(config)
+    logits = dense(predictions.input)
+    dense.set_weights(predictions.get_weights())
+    linear = predictions.activation is keras.activations.linear
+    activation = keras.activations.softmax if linear else predictions.activation
+    return {"logits": logits, "probabilities": activation(logits)}
+
+
+def reference(network, images):
+    """Arrays `logits` and `probabilities`, `[N, classes]`, and the pyramid."""
+    predictions = network.get_layer("predictions")
+    wanted = {"pooled": predictions.input, "probabilities": predictions.output}
+    arrays = comparison.evaluate(network, wanted, images)
+    kernel, bias = predictions.get_weights()
+    arrays["logits"] = logits = arrays.pop("pooled").astype("float64") @ kernel + bias
+    if predictions.activation is keras.activations.linear:
+        exponentials = np.exp(logits - logits.max(axis=1, keepdims=True))
+        arrays["probabilities"] = exponentials / exponentials.sum(axis=1, keepdims=True)
+    return arrays
+
+
+def compare(found, expected):
+    """Compares logits and probabilities.
+
+    Args:
+        found: Dict of arrays, `logits` among them.
+        expected: What `reference` returns, for the same images.
+
+    Returns:
+        Dict of `error`, the largest difference; `noise` and `agreement`, see `BOUNDS` (None if the
+        network is decided on no image); and `decided`, the number of images on which it is.
+
+    Raises:
+        ProgramError: If the arrays are not those of such a network.
+    """
+    error = comparison.largest_error(found, expected, absolute=("logits", "probabilities"))
+    difference = found["logits"] - expected["logits"]
+    spread = expected["logits"].std(axis=1, keepdims=True)
+    best = np.sort(expected["probabilities"], axis=1)[:, -2:]
+    decided = best[:, 1] - best[:, 0] >= MARGIN
+    same = found["logits"].argmax(axis=1) == expected["logits"].argmax(axis=1)
+    return {
+        "error": error,
+        "noise": float(np.sqrt(np.mean((difference / spread) ** 2))),
+        "agreement": float(same[decided].mean()) if decided.any() else None,
+        "decided": int(decided.sum()),
+    }
+
+
+def answer(outputs, trained):
+    """The best classes by name and their scores, `[N, 5]`, best first."""
+    labels = labels_of(trained)
+    scores, indices = tf.math.top_k(outputs["probabilities"], min(TOP, len(labels)))
+    return {"classes": tf.gather(tf.constant(labels), indices), "scores": scores}
+
+
+def compare_answers(answers, expected, trained):
+    """Compares the best classes and their scores with the network's.
+
+    Args:
+        answers: Dict of `classes` and `scores`, `[N, k]`.
+        expected: What `reference` returns, for the same images.
+        trained: The `Trained`.
+
+    Returns:
+        Dict of `error`, the largest difference of the score of any label that was given.
+    """
+    labels = np.char.encode(labels_of(trained))
+    best = -np.sort(-expected["probabilities"], axis=1)
+    errors = []
+    rows = zip(expected["probabilities"], best, answers["classes"], answers["scores"], strict=True)
+    for probabilities, highest, classes, scores in rows:
+        errors += list(abs(scores - highest[: len(scores)]))
+        for label, score in zip(classes, scores, strict=True):  # of a label that occurs twice, any
+            errors.append(abs(probabilities[labels == label] - score).min(initial=1.0))
+    return {"error": float(max(errors))}
+
+
+def lines(answer):
+    """A class a line, with its score."""
+    pairs = zip(map(tf.compat.as_text, answer["classes"]), answer["scores"], strict=True)
+    return [f"{score:7.2%}  {name}" for name, score in pairs]
+
+
+def facts(trained):
+    """The number of classes."""
+    return {"classes": len(labels_of(trained))}
+
+
+def files(trained):
+    """`labels.txt`, a line a class."""
+    return {LABELS: "".join(f"{label}\n" for label in labels_of(trained))}
+
+
+def page(files):
+    """The labels."""
+    return {"labels": files[LABELS].splitlines()}
+
+
+TASK = Task(
+    check=check,
+    outputs=outputs,
+    reference=reference,
+    compare=compare,
+    bounds=BOUNDS,
+    higher_is_better=("agreement",),
+    formats={"error": ".1e", "noise": ".1e", "agreement": ".2%"},
+    answer=answer,
+    compare_answers=compare_answers,
+    lines=lines,
+    facts=facts,
+    files=files,
+    axis_files={"logits": LABELS, "probabilities": LABELS},
+    page=page,
+)
