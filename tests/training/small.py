@@ -24,11 +24,12 @@ def with_settings(recipe, **changes):
     return dataclasses.replace(recipe, settings=recipe.settings | changes)
 
 
-def small_network(classes=7, **changes):
+def small_network(classes=7, size=32, **changes):
     """A Pale Transformer with a head, small enough to be traced in seconds.
 
     Args:
         classes: Outputs.
+        size: Height and width of the images, in pixels.
         **changes: Fields of its `PaleConfig`.
     """
     fields = {
@@ -39,7 +40,7 @@ def small_network(classes=7, **changes):
         "pale_size": 2,
         "drop_path_rate": 0.0,
     }
-    backbone = pale_backbone(PaleConfig(**(fields | changes)), input_shape=(32, 32, 3))
+    backbone = pale_backbone(PaleConfig(**(fields | changes)), input_shape=(size, size, 3))
     x = keras.layers.GlobalAveragePooling2D()(backbone.output["P5"])
     x = keras.layers.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
     return keras.Model(backbone.input, x)

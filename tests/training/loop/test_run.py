@@ -16,7 +16,8 @@ from training.tasks import classify
 STRATEGY = tf.distribute.get_strategy()
 # The network of a task is its own matter: a small one is enough here.
 TASK = dataclasses.replace(
-    classify.TASK, make_network=lambda recipe, source: small_network(len(source.labels))
+    classify.TASK,
+    make_network=lambda recipe, source: small_network(len(source.labels), recipe.image_size),
 )
 
 
@@ -58,14 +59,17 @@ def test_the_task_decides_network_and_metrics():
     assert float(trainer.optimizer.weight_decay) == RECIPE.weight_decay
 
 
-def test_fine_tunes_with_other_classes(tmp_path):
+def test_fine_tunes_at_another_size_and_class_count(tmp_path):
+    larger = dataclasses.replace(RECIPE, image_size=64)
     network = small_network(10)
     network.save(tmp_path / "model.keras")
     with pytest.warns(UserWarning, match="not loaded, unchanged: predictions/0"):
         tuned, report = make_trainer(
-            STRATEGY, RECIPE, TASK, SOURCE, 5, weights=tmp_path / "model.keras"
+            STRATEGY, larger, TASK, SOURCE, 5, weights=tmp_path / "model.keras"
         )
     assert set(report.skipped) == {"predictions/0", "predictions/1"}
+    assert tuned.network.input_shape == (None, 64, 64, 3)
+    assert tuned.network.output_shape == (None, 7)
     sources = {v.path: v.numpy() for v in network.trainable_variables}
     for variable in tuned.network.trainable_variables:
         if not variable.path.startswith("predictions"):
