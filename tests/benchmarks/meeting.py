@@ -1,4 +1,4 @@
-"""Run by test_speed.py in two processes: each writes a file, and waits for that of the other."""
+"""Run by test_worker.py in two processes: each writes a file, and waits for that of the other."""
 
 import os
 import pathlib

@@ -42,7 +42,7 @@ def test_draws_a_picture(regions, tmp_path):
     four = dict(list(regions.items())[:4])
     figure1.draw_regions(four, tmp_path / "regions.png")
     with Image.open(tmp_path / "regions.png") as picture:
-        assert picture.size == (1120, 320)
+        assert picture.size == (840, 268)
 
 
 @pytest.mark.slow

@@ -1,16 +1,30 @@
-"""Versions of what made a result."""
+"""Versions of what made a result, in an installed package and in a bare clone."""
 
+import importlib.metadata
 import platform
 
-import numpy as np
+import keras
 
 import pale_tf
 from common.versions import installed_versions
 
 
-def test_versions_of_what_is_installed():
-    assert installed_versions("numpy", "no-such-distribution") == {
+def test_names_what_is_installed():
+    versions = installed_versions("keras", "no-such-package")
+    assert versions == {
         "python": platform.python_version(),
         "pale_tf": pale_tf.__version__,
-        "numpy": np.__version__,
+        "keras": keras.__version__,
     }
+
+
+def test_a_clone_need_not_be_installed(monkeypatch):
+    found = importlib.metadata.version
+
+    def version(name):
+        if name.replace("-", "_") == "pale_tf":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return found(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    assert installed_versions("keras")["pale_tf"] == pale_tf.__version__

@@ -1,0 +1,36 @@
+"""The forms of Pale-T that are timed, here of a small network."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from benchmarks import pale
+from pale_tf import PaleN
+
+
+@pytest.fixture(scope="module")
+def network():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pale, "PaleT", PaleN)
+        patch.setattr(pale, "SIZE", 32)
+        yield pale.make_network()
+
+
+def test_no_weight_is_left_at_its_first_value(network):
+    """A constant 0 or 1 would be left out of the graph."""
+    for weight in network.weights:
+        if weight.dtype == "float32":
+            assert not np.isin(weight.numpy(), (0, 1)).all(), weight.path
+
+
+@pytest.mark.parametrize("write", [pale.write_saved_model, pale.write_as_trained])
+def test_a_form_computes_the_network(network, write, tmp_path):
+    folder = tmp_path / "model"
+    write(network, folder)
+    images = np.random.default_rng(1).uniform(0, 255, (3, 32, 32, 3)).astype("float32")
+    served = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    answers = served(images=tf.constant(images))["logits"].numpy()
+    probabilities = network.predict_on_batch(images)
+    if not np.allclose(answers.sum(1), 1, atol=1e-4):  # scores before the softmax
+        answers = tf.nn.softmax(answers).numpy()
+    np.testing.assert_allclose(answers, probabilities, rtol=1e-3, atol=1e-7)
