@@ -4,11 +4,9 @@ import keras
 import tensorflow as tf
 
 from common.errors import SettingError
-from common.trained import in_float32
-from pale_tf import fuse
+from pale_tf import backbone, fuse
 from pale_tf.layers.attention import Attention
-
-LEVELS = ("P2", "P3", "P4", "P5")
+from pale_tf.names import LEVELS
 
 
 def inference_network(network, task, size=None, dtype="float32"):
@@ -33,29 +31,16 @@ def inference_network(network, task, size=None, dtype="float32"):
             "argument --size: needed, for the network's own images are not square and of one size; "
             f"their height and width are {height}, {width}"
         )
-    folded = _fold(network, size, dtype)
+    try:
+        folded = fuse(network, input_shape=size and (size, size, 3), dtype=dtype)
+    except ValueError as error:
+        raise SettingError(f"argument RUN: {error}") from error
     outputs = task.outputs(folded) | pyramid(folded)
     return keras.Model(folded.inputs[0], outputs, name=network.name)
 
 
-def _fold(network, size, dtype):
-    """The network with all that can be folded; one without layers of this project has nothing."""
-    names = map(keras.saving.get_registered_name, map(type, network.layers))
-    if not any(name.startswith("pale_tf>") for name in names):
-        if dtype != "float32":
-            raise SettingError(
-                f"argument --precision: {dtype} is for networks of this project. {network.name} "
-                "has no layer of it"
-            )
-        return in_float32(network, size)
-    try:
-        return fuse(network, input_shape=size and (size, size, 3), dtype=dtype)
-    except ValueError as error:
-        raise SettingError(f"argument RUN: {error}") from error
-
-
 def served(outputs):
-    """What is served of the outputs of an inference form: all but the pyramid."""
+    """The outputs of an inference form that are served: all but the pyramid."""
     return {name: value for name, value in outputs.items() if name not in LEVELS}
 
 
@@ -65,12 +50,11 @@ def features(outputs):
 
 
 def pyramid(network):
-    """The outputs of the four stages of a network, `P2` to `P5`; empty if it has no stages."""
-    blocks = [layer for layer in network.layers if "_block" in layer.name]
-    last = {layer.name.split("_block")[0]: layer for layer in blocks}
-    if not last:
+    """The pyramid `P2` to `P5` inside a network; empty if it has no backbone of this project."""
+    try:
+        return backbone.pyramid(network)
+    except ValueError:
         return {}
-    return {f"P{stage + 1}": last[f"stage{stage}"].output for stage in range(1, 5)}
 
 
 def compile_attention(network):

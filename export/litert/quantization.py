@@ -19,7 +19,7 @@ from export.verification.running import THREADS, lite_outputs, open_lite
 # It says how much memory that takes, which is what calibration is about.
 warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
 
-# What holds the weights, and what XNNPACK computes in eight bits. Depth-wise convolutions have few
+# They hold the weights, and XNNPACK computes them in eight bits. Depth-wise convolutions have few
 # weights, and to convert what goes in and out takes longer than eight bits save.
 QUANTIZED = (TFLOperationName.FULLY_CONNECTED, TFLOperationName.CONV_2D)
 
@@ -100,7 +100,7 @@ def with_outputs_of(model, quantized):
     """Puts right the outputs of the signature of a quantized model.
 
     litert-quantizer 0.11 forgets them where an output is also the input of another operation, as
-    the logits are: the graph gives the dequantised tensor, and the signature the eight bits.
+    the logits are: the graph gives the dequantized tensor, and the signature the eight bits.
     """
     before, after = (
         flatbuffer_utils.read_model_from_bytearray(bytearray(content))

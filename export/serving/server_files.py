@@ -1,4 +1,4 @@
-"""What a TF Serving server is started with, in the folder that holds all its models."""
+"""Files that a TF Serving server is started with, in the folder that holds all its models."""
 
 import contextlib
 import fcntl

@@ -8,6 +8,7 @@ import collections.abc
 import dataclasses
 import sys
 
+import keras
 import numpy as np
 
 from common.errors import SettingError
@@ -20,8 +21,12 @@ def accept(trained):
 
 
 def named_outputs(network):
-    """The outputs of a network, by name; a single one is called `outputs`."""
-    return network.output if isinstance(network.output, dict) else {"outputs": network.output}
+    """The outputs of a network, by name, none in bfloat16; a single one is called `outputs`."""
+    outputs = network.output if isinstance(network.output, dict) else {"outputs": network.output}
+    return {
+        name: keras.ops.cast(value, "float32") if value.dtype == "bfloat16" else value
+        for name, value in outputs.items()
+    }
 
 
 def reference(network, images):

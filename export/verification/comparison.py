@@ -1,6 +1,6 @@
 """How far an artifact's numbers are from the network's, and how far they may be.
 
-What is compared, and by which figures, is the task's: see `export.tasks`.
+The task says which arrays are compared, and by which figures: see `export.tasks`.
 """
 
 import keras

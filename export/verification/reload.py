@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 
-# What makes an artifact must not be needed to use it.
+# Using an artifact must not need what makes it.
 FOREIGN = ("pale_tf", "keras", "training", "common", "export")
 
 

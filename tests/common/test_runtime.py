@@ -1,25 +1,40 @@
-"""Settings of TensorFlow, in processes that import it afterwards."""
+"""How TensorFlow is imported, in processes of their own."""
 
+import os
 import subprocess
 import sys
 
+import pytest
+
 from common import runtime
 from tests.conftest import ROOT
+
+
+def start(code, **environment):
+    """The finished process of some code; variables that are None are unset."""
+    environment = {**os.environ, **environment}
+    environment = {name: value for name, value in environment.items() if value is not None}
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
 
 
 def test_the_cpu_alone_is_seen(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     runtime.use_cpu()
     code = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
-    assert done.stdout == "0\n"
+    assert start(code).stdout == "0\n"
 
 
-def test_the_log_is_silent_unless_asked_for(monkeypatch):
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
-    runtime.quiet_tensorflow()
-    code = "import os; print(os.environ['TF_CPP_MIN_LOG_LEVEL'])"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "3\n"
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "0")
-    runtime.quiet_tensorflow()
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "0\n"
+def test_the_import_is_silent():
+    code = "from common import runtime; runtime.import_tensorflow(); print('still here')"
+    done = start(code, TF_CPP_MIN_LOG_LEVEL=None)
+    assert (done.stdout, done.stderr, done.returncode) == ("still here\n", "", 0)
+
+
+@pytest.mark.parametrize("level", [None, "3"])
+def test_a_failing_import_says_why(level, tmp_path):
+    (tmp_path / "tensorflow.py").write_text("import sys\nsys.exit('broken')\n")
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+    code += "from common import runtime; runtime.import_tensorflow()"
+    done = start(code, TF_CPP_MIN_LOG_LEVEL=level)
+    assert (done.stderr, done.returncode) == ("broken\n", 1)

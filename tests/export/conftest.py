@@ -1,4 +1,4 @@
-"""What the tests of export share: a trained network, its SavedModel, images."""
+"""Shared by the tests of export: a trained network, its SavedModel, images."""
 
 import keras
 import numpy as np

@@ -63,6 +63,17 @@ def test_an_unknown_model_and_a_missing_server_are_one_line(served, tmp_path, ca
         assert host in error
 
 
+def test_an_unknown_task_is_one_line(tmp_path, capsys):
+    path = tmp_path / "image.png"
+    path.touch()
+    with pytest.raises(SystemExit) as stopped:
+        client.main(["--model", "digits", "--task", "paint", str(path)])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert "argument --task: must be one of ['classify'" in error
+    assert error.count("\n") == 1
+
+
 @pytest.mark.skipif(
     shutil.which("tensorflow_model_server") is None, reason="there is no TF Serving on the PATH"
 )

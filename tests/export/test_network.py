@@ -45,14 +45,15 @@ def test_without_a_backbone_there_is_no_pyramid(toy):
     outputs = inference_network(toy, Task())(images)
     assert set(outputs) == {"outputs"}
     np.testing.assert_allclose(outputs["outputs"], toy(images), rtol=1e-5)
+    half = inference_network(toy, Task(), dtype="bfloat16")(images)["outputs"]
+    assert half.dtype == "float32"
+    np.testing.assert_allclose(half, toy(images), rtol=0.05, atol=1)
     assert inference_network(toy, Task(), size=24).input_shape == (None, 24, 24, 3)
 
 
-def test_what_has_no_such_form_is_an_error(network, toy):
+def test_what_has_no_such_form_is_an_error(network):
     with pytest.raises(SettingError, match="argument RUN: `model` must be"):
         inference_network(fuse(network), TASK)
-    with pytest.raises(SettingError, match="--precision: bfloat16 is for networks of this project"):
-        inference_network(toy, Task(), dtype="bfloat16")
     with pytest.raises(SettingError, match="--size: needed"):
         inference_network(PaleN(input_shape=(32, 64, 3), classes=2), TASK)
 

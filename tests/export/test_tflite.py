@@ -13,7 +13,7 @@ from export import tflite
 from export.litert import layer_errors
 from export.verification.running import lite_outputs, open_lite, run_lite
 
-# What a fixed batch makes needless, what no delegate takes, and what is not built in.
+# Operations that a fixed batch makes needless, that no delegate takes, or that are not built in.
 UNWANTED = ("SHAPE", "GATHER", "PACK", "SELECT", "SELECT_V2", "CUSTOM", "REDUCE_PROD")
 
 

@@ -23,7 +23,7 @@ def test_labels_and_normalization_are_in_the_file(make_file, run):
     assert root.text(0) == "pale_n"
     (graph,) = root.tables(3)
     (image,) = graph.tables(2)
-    options = image.tables(4)[0].table(1)  # of the one process unit: normalisation
+    options = image.tables(4)[0].table(1)  # of the one process unit: normalization
     assert (options.floats(0), options.floats(1)) == ([0.0], [1.0])
     assert (image.table(5).floats(0), image.table(5).floats(1)) == ([255.0], [0.0])
     scores = graph.tables(3)
