@@ -96,7 +96,10 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100):
     networks = {
         name: load_network(run / file) for name, file in NETWORKS.items() if (run / file).exists()
     }
-    reports = evaluate_networks(networks, task, source, split, recipe, unreadable)
+    transforms = task.make_transforms(recipe, source)
+    reports = evaluate_networks(
+        networks, task, source, split, transforms, recipe.batch_size, unreadable
+    )
     scores = {"run": str(run), "dataset": recipe.dataset, "split": split, "score": task.score}
     for name, report in reports.items():
         scores[name] = {"images": report.images, **report.scores(), "classes": report.classes()}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.errors import SettingError
-from common.trained import in_float32, load_trained, read_dataset
+from common.trained import in_float32, load_trained
 from pale_tf import PaleN
 
 
@@ -20,35 +20,28 @@ def run(tmp_path_factory):
     return folder
 
 
-def test_network_and_labels_are_all_that_is_needed(run):
+def test_reads_network_labels_and_recipe(run, tmp_path):
     trained = load_trained(run)
     assert trained.labels == ["ant", "bee", "cat"]
-    assert trained.crop_fraction == 1.0
+    assert trained.recipe == {"task": "classify", "settings": {}}
     assert (trained.file, trained.folder) == (run / "model.keras", run)
-    assert read_dataset(run) is None
+    assert trained.network.output_shape == (None, 3)
 
-
-def test_a_file_without_labels_gets_numbers(run, tmp_path):
     file = tmp_path / "alone.keras"
     file.write_bytes((run / "model.keras").read_bytes())
-    assert load_trained(file).labels == ["0", "1", "2"]
-
-
-def test_the_recipe_tells_crop_and_data(run, tmp_path):
-    (tmp_path / "model.keras").write_bytes((run / "model.keras").read_bytes())
-    recipe = {"crop_fraction": 0.9, "dataset": "digits"}
+    recipe = {"task": "segment", "dataset": "ade20k", "settings": {"crop": 512}}
     (tmp_path / "config.json").write_text(json.dumps({"recipe": recipe}))
-    assert load_trained(tmp_path).crop_fraction == 0.9
-    assert read_dataset(tmp_path) == "digits"
+    assert load_trained(file)[1:] == (file, recipe, [])
+
+
+def test_what_cannot_be_read_is_one_line(run, tmp_path):
+    (tmp_path / "model.keras").write_text("no network\n")
+    with pytest.raises(SettingError, match="cannot load") as caught:
+        load_trained(tmp_path)
+    assert "\n" not in str(caught.value)
+    (tmp_path / "model.keras").write_bytes((run / "model.keras").read_bytes())
     (tmp_path / "config.json").write_text("[]")
     with pytest.raises(SettingError, match="is not the configuration of a run"):
-        load_trained(tmp_path)
-
-
-def test_labels_of_another_network_are_refused(run, tmp_path):
-    (tmp_path / "model.keras").write_bytes((run / "model.keras").read_bytes())
-    (tmp_path / "labels.txt").write_text("ant\nbee\n")
-    with pytest.raises(SettingError, match="has 2 labels for a network of 3 classes"):
         load_trained(tmp_path)
 
 

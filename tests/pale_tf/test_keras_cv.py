@@ -24,7 +24,9 @@ def test_retinanet_detects_with_it():
         num_classes=3, bounding_box_format="xyxy", backbone=pale_backbone("nano")
     )
     # Eagerly: one step takes less time than tracing it.
-    model.compile("adam", box_loss="smoothl1", classification_loss="focal", run_eagerly=True)
+    model.compile(
+        box_loss="smoothl1", classification_loss="focal", optimizer="adam", run_eagerly=True
+    )
     images = np.random.default_rng(0).uniform(0, 255, (2, 128, 128, 3)).astype("float32")
     boxes = np.array([[[10, 10, 60, 60]], [[20, 30, 90, 100]]], "float32")
     trained(model, images, {"boxes": boxes, "classes": np.array([[1.0], [2.0]], "float32")})

@@ -31,6 +31,11 @@ class Transforms(typing.NamedTuple):
     evaluation: typing.Callable
 
 
+def traced_once(transforms):
+    """`Transforms` whose graphs are made once, and not for the batches of every epoch again."""
+    return Transforms(*map(tf.function, transforms))
+
+
 def steps_per_epoch(source, batch_size):
     """Number of whole batches in the training split.
 

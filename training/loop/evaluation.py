@@ -8,7 +8,7 @@ import tensorflow as tf
 from training.data.batches import evaluation_batches
 
 
-def evaluate_networks(networks, task, source, split, recipe, unreadable):
+def evaluate_networks(networks, task, source, split, transforms, batch_size, unreadable):
     """Runs networks over a split, on one device. The images are read once for all of them.
 
     Args:
@@ -16,7 +16,8 @@ def evaluate_networks(networks, task, source, split, recipe, unreadable):
         task: The `training.tasks.Task`.
         source: A `Source`.
         split: `train`, `validation` or `test`.
-        recipe: A `Recipe`: how images are prepared, and the batch size.
+        transforms: The task's `Transforms`.
+        batch_size: Images in a batch.
         unreadable: An `Unreadable`.
 
     Returns:
@@ -27,8 +28,7 @@ def evaluate_networks(networks, task, source, split, recipe, unreadable):
     """
     runs = {name: _compiled(network) for name, network in networks.items()}
     reports = {name: task.make_report(task, source) for name in networks}
-    transforms = task.make_transforms(recipe, source)
-    batches = evaluation_batches(source, split, transforms, recipe.batch_size, unreadable)
+    batches = evaluation_batches(source, split, transforms, batch_size, unreadable)
     shown = rich.progress.track(
         batches,
         description=f"evaluating on {split}",

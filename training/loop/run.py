@@ -12,7 +12,13 @@ from common.errors import SettingError, WriteError
 from pale_tf import rematerialize
 from pale_tf.decay import no_weight_decay
 from pale_tf.weights import load_weights
-from training.data.batches import evaluation_batches, evaluation_steps, steps_per_epoch
+from training.data.batches import (
+    Transforms,
+    evaluation_batches,
+    evaluation_steps,
+    steps_per_epoch,
+    traced_once,
+)
 from training.data.batches import training_batches as batches_of_epoch
 from training.data.sources import Source
 from training.data.unreadable import Unreadable
@@ -41,6 +47,7 @@ class Run(typing.NamedTuple):
         recipe, settings, task: The `Recipe`, the `RunSettings` and the `Task`.
         strategy: The `tf.distribute.Strategy`.
         source: The `Source` of the images.
+        transforms: The task's `Transforms`.
         steps: Optimizer steps in an epoch.
         trainer: The `Trainer`.
         position: The `checkpoints.Position`, which moves on.
@@ -53,6 +60,7 @@ class Run(typing.NamedTuple):
     task: Task
     strategy: tf.distribute.Strategy
     source: Source
+    transforms: Transforms
     steps: int
     trainer: Trainer
     position: checkpoints.Position
@@ -139,8 +147,10 @@ def prepare(recipe, settings, task, strategy):
     chief = worker_of(strategy)[0] == 0
     folder = settings.out if chief else pathlib.Path(tempfile.mkdtemp(prefix="pale_tf-worker-"))
     unreadable = Unreadable(settings.max_unreadable, folder / run_folder.UNREADABLE)
+    transforms = traced_once(task.make_transforms(recipe, source))
     run = Run(
-        *(recipe, settings, task, strategy, source, steps, trainer, position, unreadable, chief)
+        *(recipe, settings, task, strategy, source, transforms, steps, trainer, position),
+        *(unreadable, chief),
     )
     return run, notes
 
@@ -252,11 +262,11 @@ def train_epoch(run, guarded, callbacks):
 
 def training_batches(run, guarded):
     """The batches of a run from its position on: a function of `batch_size` and `shard`."""
-    transforms, position = run.task.make_transforms(run.recipe, run.source), run.position
+    position = run.position
 
     def make(batch_size, shard):
         endless = batches_of_epoch(
-            *(run.source, transforms, batch_size, run.settings.seed, position.epoch),
+            *(run.source, run.transforms, batch_size, run.settings.seed, position.epoch),
             *(run.unreadable, position.step, guarded, shard),
         )
         # Keras runs past the end of the epoch if its steps do not divide into executions.
@@ -268,11 +278,10 @@ def training_batches(run, guarded):
 
 def validation_batches(run):
     """The validation images, spread over the replicas."""
-    transforms = run.task.make_transforms(run.recipe, run.source)
 
     def make(batch_size, shard):
         return evaluation_batches(
-            run.source, "validation", transforms, batch_size, run.unreadable, shard
+            run.source, "validation", run.transforms, batch_size, run.unreadable, shard
         )
 
     return distribute(run.strategy, make, run.recipe.batch_size)

@@ -75,13 +75,16 @@ def write_end(run):
         pictures.plot_curves(folder / HISTORY, tuple(quantities), path)
     names = [name for name in (MODEL, EMA_MODEL) if (folder / name).exists()]
     networks = {name: load_network(folder / name) for name in names}
-    reports = evaluate_networks(networks, task, run.source, "test", run.recipe, run.unreadable)
+    batch_size = run.recipe.batch_size
+    reports = evaluate_networks(
+        networks, task, run.source, "test", run.transforms, batch_size, run.unreadable
+    )
     metrics = {}
     for name, prefix in zip(names, ("test_", "test_ema_"), strict=False):
         scores = reports[name].scores()
         metrics |= {f"{prefix}{key}": value for key, value in scores.items()}
     reports[MODEL].draw(folder)
-    write_calibration(folder, task, run.source, run.recipe)
+    write_calibration(folder, run.source, run.transforms)
     metrics["train_seconds"] = round(run.position.seconds, 1)
     metrics["unreadable_images"] = len(run.unreadable)
     write_json(folder / METRICS, metrics)
@@ -98,10 +101,9 @@ def save_networks(folder, trainer):
         trainer.swap_averages()
 
 
-def write_calibration(folder, task, source, recipe):
+def write_calibration(folder, source, transforms):
     """Writes training images that stand for all: exporting in eight bits needs them."""
     (folder / CALIBRATION).mkdir(exist_ok=True)
-    transforms = task.make_transforms(recipe, source)
     for index, image in enumerate(sample_images(source, transforms, CALIBRATED)):
         with replacing(folder / CALIBRATION / f"{index + 1:02}.png") as path:
             keras.utils.save_img(path, image, scale=False)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from common.errors import SettingError
 from common.files import replacing
-from common.preparation import evaluation_image
+from common.preparation import crop_fraction_of, evaluation_image
 from common.run_files import LABELS
 from pale_tf import pale_network
 from training import pictures
@@ -229,7 +229,7 @@ def predict(trained, images):
             f"argument RUN: {trained.folder} has {len(trained.labels)} labels for a network of "
             f"{classes} classes"
         )
-    crop_fraction = trained.recipe["settings"].get("crop_fraction", 1.0)
+    crop_fraction = crop_fraction_of(trained.recipe)
     batch = np.stack([evaluation_image(image, size, crop_fraction) for image in images])
     return [
         [

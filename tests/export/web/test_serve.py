@@ -1,20 +1,24 @@
-"""The page of export/web in a browser: python -m pytest -n 0 -m browser
+"""The page of export/web: its files, and in a browser what it does.
+
+python -m pytest -n 0 -m browser
 
 Needs Chromium and its driver (Debian: chromium, chromium-driver), `npm ci --prefix export/web`, and
 the extra `browser`.
 """
 
+import json
 import threading
 
 import numpy as np
 import pytest
 
+from common.errors import SettingError
 from common.preparation import evaluation_image
-from export.verification.reload import lite_outputs, open_lite
+from export.verification.running import lite_outputs, open_lite
 from export.web import serve
 from tests.export.encoding import encode, picture
 
-pytestmark = pytest.mark.browser
+browser = pytest.mark.browser
 
 SCREENSHOT = "web.png"
 
@@ -94,6 +98,7 @@ def last_run(driver):
     return pixels.reshape(1, side, side, 3), probabilities
 
 
+@browser
 @pytest.mark.parametrize(("path", "label"), [(SEVEN, "7"), (ZERO, "0")])
 def test_a_drawn_digit_gets_the_class_that_python_gets(driver, open_page, trained_run, path, label):
     file = open_page(trained_run / "model.keras")
@@ -106,6 +111,7 @@ def test_a_drawn_digit_gets_the_class_that_python_gets(driver, open_page, traine
     driver.save_screenshot(str(trained_run / SCREENSHOT))
 
 
+@browser
 def test_a_dropped_image_is_prepared_as_in_python(driver, open_page, trained_run, tmp_path):
     from selenium.webdriver.common.by import By
 
@@ -124,6 +130,7 @@ def test_a_dropped_image_is_prepared_as_in_python(driver, open_page, trained_run
         np.testing.assert_allclose(pixels[0], expected, atol=0.01)
 
 
+@browser
 def test_nothing_comes_from_elsewhere(driver, open_page, trained_run):
     open_page(trained_run / "model.keras")
     script = "return performance.getEntriesByType('resource').map((entry) => entry.name)"
@@ -134,3 +141,22 @@ def test_nothing_comes_from_elsewhere(driver, open_page, trained_run):
     # LiteRT writes what it tells to the console as errors; the page writes nothing.
     entries = [entry for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
     assert [entry for entry in entries if "litert_wasm" not in entry["message"]] == []
+
+
+def test_the_page_gets_a_file_and_what_it_has_to_know(run, make_file, tmp_path):
+    files = serve.make_files(run / "model.keras", tmp_path)
+    labels = (run / "labels.txt").read_text().splitlines()
+    about = json.loads(files["model.json"])
+    assert about == {
+        "name": f"{run.name}/model.keras",
+        "labels": labels,
+        "size": 32,
+        "cropFraction": 1.0,
+        "input": "images",
+        "megabytes": len(files["model.tflite"]) / 1e6,
+        "grid": 8,
+    }
+    finished = make_file("float32")  # a file that is there is taken as it is
+    assert serve.make_files(finished, tmp_path)["model.tflite"] == finished.read_bytes()
+    with pytest.raises(SettingError, match=r"argument RUN: .* takes 2 images at once, not 1"):
+        serve.make_files(make_file("float32", "--batch", "2"), tmp_path)

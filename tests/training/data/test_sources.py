@@ -6,35 +6,17 @@ import tarfile
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from common.errors import SettingError
+from tests.training.pixels import jpeg, write_images
 from training.data import sources
-from training.data.batches import (
-    evaluation_batches,
-    steps_per_epoch,
-    training_batches,
-)
+from training.data.batches import evaluation_batches, training_batches
 from training.data.unreadable import Unreadable
-from training.errors import UnreadableImagesError
 from training.recipe import load_recipe
+from training.tasks import classify
 
-RECIPE = load_recipe("folder")
 SYNSETS = ("n01440764", "n01443537", "n01484850")
-
-
-def jpeg(seed, size=(60, 80)):
-    """A JPEG of random noise."""
-    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), "uint8")
-    return tf.io.encode_jpeg(pixels, quality=90).numpy()
-
-
-def write_images(root, labels, count):
-    for label in labels:
-        (root / label).mkdir(parents=True)
-        for index in range(count):
-            (root / label / f"{index}.jpg").write_bytes(jpeg(index))
 
 
 def listed(source, split, **options):
@@ -107,18 +89,6 @@ def test_a_folder_without_images_or_a_hidden_one_is_no_class(tmp_path):
     source = sources.open_source(f"folder:{tmp_path}")
     assert source.labels == ["cat", "dog"]
     assert source.counts == {"train": 32, "validation": 4, "test": 4}
-
-
-def test_a_file_that_is_gone_is_an_unreadable_image(tmp_path):
-    write_images(tmp_path, ["cat", "dog"], 20)
-    gone = tmp_path / "cat" / "5.jpg"
-    gone.unlink()
-    gone.symlink_to(tmp_path / "nowhere.jpg")
-    source = sources.open_source(f"folder:{tmp_path}")
-    unreadable = Unreadable(5)
-    batches = training_batches(source, RECIPE, 0, 0, unreadable, batch_size=32)
-    next(iter(batches))
-    assert unreadable.names == [str(gone)]
 
 
 def test_a_label_that_is_no_class_is_refused(tmp_path):
@@ -197,8 +167,9 @@ def test_imagenet_through_its_real_builder_and_the_whole_recipe(imagenet):
     assert expected == sorted([source.labels.index(synset) for synset in SYNSETS] * 4)
 
     recipe = load_recipe("imagenet_pale_t")
+    transforms = classify.make_transforms(recipe, source)
     unreadable = Unreadable(0)
-    batches = training_batches(source, recipe, 0, 0, unreadable, batch_size=4)
+    batches = training_batches(source, transforms, 4, 0, 0, unreadable)
     seen = []
     for images, labels in batches.take(3):
         assert images.shape == (4, 224, 224, 3)
@@ -208,53 +179,9 @@ def test_imagenet_through_its_real_builder_and_the_whole_recipe(imagenet):
     heavy = np.argwhere(sum(seen).sum(axis=0) > 0.1)[:, 0]
     assert set(heavy) == set(expected)  # Mixup, CutMix and smoothing spread, but over these three
     ((images, labels, weights),) = evaluation_batches(
-        source, "validation", recipe, unreadable, batch_size=4
+        source, "validation", transforms, 4, unreadable
     )
     assert images.shape == (4, 224, 224, 3)
+    assert labels.shape == (4, 1000)
     assert weights.numpy().tolist() == [1, 1, 1, 1]
     assert not len(unreadable)
-
-
-@pytest.fixture
-def spoilt(tmp_path):
-    """300 JPEGs, of which five are cut off, two are empty and one is text; and the bad ones."""
-    write_images(tmp_path / "images", ["a", "b", "c"], 100)
-    files = sorted(tmp_path.glob("images/*/*.jpg"))
-    bad = [files[index] for index in (3, 50, 77, 123, 180, 200, 251, 290)]
-    for path in bad[:5]:
-        path.write_bytes(path.read_bytes()[:-2000])
-    for path in bad[5:7]:
-        path.write_bytes(b"")
-    bad[7].write_text("This is no image.")
-    return tmp_path / "images", sorted(map(str, bad))
-
-
-def test_unreadable_images_are_named_and_replaced(spoilt, tmp_path):
-    root, bad = spoilt
-    source = sources.open_source(f"folder:{root}")
-    log = tmp_path / "unreadable.txt"
-    unreadable = Unreadable(8, log)
-    count = 0
-    batches = training_batches(source, RECIPE, 0, 0, unreadable)
-    for images, _ in batches.take(steps_per_epoch(source, RECIPE) + 1):
-        count += len(images)
-        assert (images.numpy().max(axis=(1, 2, 3)) > 0).all()  # none is black
-    assert count >= source.counts["train"]
-    for split in ("validation", "test"):
-        weights = [w for *_, w in evaluation_batches(source, split, RECIPE, unreadable)]
-        names = {name for _, name in listed(source, split)}
-        assert np.concatenate(weights).sum() == len(names - set(bad))
-    assert unreadable.names == bad
-    assert sorted(log.read_text().splitlines()) == bad
-    unreadable.check()
-    assert len(Unreadable(8, log)) == 8  # a resumed run does not count them anew
-
-
-def test_too_many_unreadable_images_end_the_run(spoilt, tmp_path):
-    root, _ = spoilt
-    source = sources.open_source(f"folder:{root}")
-    unreadable = Unreadable(2, tmp_path / "log.txt")
-    for _ in evaluation_batches(source, "train", RECIPE, unreadable):
-        pass
-    with pytest.raises(UnreadableImagesError, match=r"more than the limit of 2 \(--max-unreadable"):
-        unreadable.check()

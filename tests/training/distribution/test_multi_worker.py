@@ -1,10 +1,8 @@
 """Two workers on this machine, each a process of its own."""
 
 import json
-import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 
@@ -13,12 +11,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from common.errors import SettingError
-from tests.conftest import ROOT
-from tests.training.loop.test_stopping import last_state
-from training.distribution.cluster import read_cluster
+from tests.training.runs import checkpoints, last_state, start, wait_for
 from training.distribution.multi_worker import adapt_keras
-from training.loop.checkpoints import list_checkpoints
 
 # fit.py, which then writes what this worker's weights are.
 PROGRAM = """
@@ -27,9 +21,9 @@ import numpy as np
 import training.loop.run
 from training import fit
 make = training.loop.run.make_trainer
-def remember(*arguments):
+def remember(*arguments, **options):
     global trainer
-    trainer, report = make(*arguments)
+    trainer, report = make(*arguments, **options)
     return trainer, report
 training.loop.run.make_trainer = remember
 fit.main(sys.argv[2:])
@@ -54,18 +48,10 @@ def start_workers(folder, *arguments):
     workers = []
     for index in range(2):
         task = {"type": "worker", "index": index}
-        config = {"cluster": {"worker": addresses}, "task": task}
+        config = json.dumps({"cluster": {"worker": addresses}, "task": task})
         command = [sys.executable, "-c", PROGRAM, folder / f"{index}.npz"]
-        workers.append(
-            subprocess.Popen(
-                [*map(str, command), "--strategy", "multi_worker", *map(str, arguments)],
-                env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "TF_CONFIG": json.dumps(config)},
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                cwd=ROOT,
-            )
-        )
+        flags = ("--strategy", "multi_worker", *arguments)
+        workers.append(start(*flags, command=command, TF_CONFIG=config))
     return workers
 
 
@@ -85,9 +71,7 @@ def test_two_workers_end_with_the_same_weights_also_after_one_was_killed(
     flags = ("--epochs", 2, "--seed", 3, "--data-dir", data_dir, "--out", out)
     flags = (*flags, "--checkpoint-every", 5)
     chief, other = start_workers(tmp_path, *flags)
-    while not list_checkpoints(out / "checkpoints"):
-        assert chief.poll() is None, chief.communicate()
-        time.sleep(0.05)
+    wait_for(lambda: checkpoints(out), chief)
     other.send_signal(signal.SIGKILL)
     killed = time.monotonic()
     _, errors = chief.communicate(timeout=120)
@@ -111,52 +95,6 @@ def test_two_workers_end_with_the_same_weights_also_after_one_was_killed(
     ]
     assert abs(accuracies[0] - accuracies[1]) < 0.05  # 18 of 360 images
     assert json.loads((out / "config.json").read_text())["replicas"] == 2
-
-
-@pytest.mark.parametrize(
-    ("config", "expected"),
-    [
-        ({"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker", "index": 1}}, (1, 2)),
-        (
-            {
-                "cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"], "ps": ["d:1"]},
-                "task": {"type": "worker", "index": 1},
-            },
-            (2, 3),
-        ),
-        (
-            {
-                "cluster": {"chief": ["a:1"], "worker": ["b:1"]},
-                "task": {"type": "chief", "index": "0"},
-            },
-            (0, 2),
-        ),
-    ],
-)
-def test_reads_the_cluster(monkeypatch, config, expected):
-    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
-    assert read_cluster() == expected
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        None,
-        "",
-        "not JSON",
-        "[]",
-        '{"cluster": {}}',
-        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
-        '{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
-    ],
-)
-def test_refuses_what_is_no_cluster(monkeypatch, text):
-    if text is None:
-        monkeypatch.delenv("TF_CONFIG", raising=False)
-    else:
-        monkeypatch.setenv("TF_CONFIG", text)
-    with pytest.raises(SettingError, match="needs the environment variable TF_CONFIG"):
-        read_cluster()
 
 
 def test_keras_still_has_what_the_adapter_leans_on():

@@ -5,7 +5,6 @@ import os
 import random
 import resource
 import signal
-import subprocess
 import sys
 import time
 
@@ -13,59 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.conftest import ROOT
-from training.loop.checkpoints import list_checkpoints
-
-FIT = [sys.executable, str(ROOT / "training" / "fit.py")]
-ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
-
-
-def start(*arguments, **options):
-    """Starts fit.py."""
-    command = [*FIT, *map(str, arguments)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, env=ENVIRONMENT, **pipes, **options)
-
-
-def finish(*arguments, **options):
-    """Runs fit.py to its end."""
-    process = start(*arguments, **options)
-    output, errors = process.communicate()
-    assert process.returncode == 0, errors
-    return output
-
-
-def wait_for(condition, process, limit=300):
-    """Waits until `condition()` holds, as long as the process lives."""
-    end = time.monotonic() + limit
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def checkpoints(out):
-    return list_checkpoints(out / "checkpoints")
-
-
-def last_state(out):
-    """What a run's last checkpoint holds, but for the time that it took."""
-    with np.load(checkpoints(out)[-1]) as file:
-        return {name: file[name] for name in file.files if name != "seconds"}
-
-
-def assert_same_run(one, other):
-    """Asserts that two runs ended with the same bits, and saw the same epochs."""
-    expected, actual = last_state(one), last_state(other)
-    assert expected.keys() == actual.keys()
-    for name, value in expected.items():
-        np.testing.assert_array_equal(actual[name], value, err_msg=name)
-    histories = [
-        np.genfromtxt(out / "history.csv", delimiter=",", names=True) for out in (one, other)
-    ]
-    for name in histories[0].dtype.names:
-        if name not in ("seconds", "images_per_second"):
-            np.testing.assert_array_equal(histories[0][name], histories[1][name])
+from tests.training.runs import assert_same_run, checkpoints, finish, last_state, start, wait_for
+from training.data.unreadable import Unreadable
+from training.errors import NonFiniteLossError, TerminatedError, UnreadableImagesError
+from training.loop.checkpoints import Position
+from training.loop.stopping import Guard
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +28,67 @@ def flags(data_dir):
 def reference(make_run):
     """The same run under `mirrored`, which nothing interrupted."""
     return make_run(1)[0]
+
+
+@pytest.fixture
+def guard():
+    """A guard in the third step of the second epoch of 10, and the steps that it saved at."""
+    before = signal.getsignal(signal.SIGTERM)
+    saved = []
+    made = Guard(
+        Position(epoch=1, step=2),
+        lambda: saved.append(made.step),
+        every=5,
+        steps_per_epoch=10,
+        rate=lambda step: step / 100,
+        unreadable=Unreadable(0),
+    )
+    made._entered, made._started = 2, time.perf_counter()
+    yield made, saved
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_the_guard_counts_and_saves(guard):
+    guard, saved = guard
+    for batch in range(8):
+        guard.on_train_batch_end(batch, {"loss": 1.0})
+        assert guard.step == 13 + batch
+    assert saved == [15, 20]
+    assert 0 <= guard.position.seconds < 60
+
+
+def test_the_guard_sees_checkpoints_inside_of_several_steps(guard):
+    """Four steps an execution: the last one ends with the epoch, not after it."""
+    guard, saved = guard
+    for batch in (3, 7):
+        guard.on_train_batch_end(batch, {"loss": 1.0})
+    assert saved == [16, 20]
+    guard.on_train_batch_end(11, {"loss": 1.0})
+    assert guard.position.step == 10
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_the_guard_names_the_step_whose_loss_is_not_finite(guard, loss):
+    guard, saved = guard
+    with pytest.raises(NonFiniteLossError, match=rf"{loss} at step 13 \(epoch 2\), .* rate 0.12"):
+        guard.on_train_batch_end(0, {"loss": loss})
+    assert (guard.step, saved) == (12, [])
+
+
+def test_the_guard_saves_before_it_ends(guard):
+    guard, saved = guard
+    os.kill(os.getpid(), signal.SIGTERM)
+    with pytest.raises(TerminatedError, match="a checkpoint was saved"):
+        guard.on_train_batch_end(0, {"loss": 1.0})
+    assert saved == [13]
+
+
+def test_the_guard_ends_a_run_of_too_many_unreadable_images(guard):
+    guard, saved = guard
+    guard.unreadable._note(b"a.jpg")
+    with pytest.raises(UnreadableImagesError):
+        guard.on_train_batch_end(0, {"loss": 1.0})
+    assert saved == []
 
 
 def test_several_steps_per_execution_end_at_the_same_weights(reference, flags, tmp_path):
@@ -160,11 +172,11 @@ fit.main(sys.argv[1:])
 
 def test_nan_stops_the_run_before_it_is_saved(flags, tmp_path):
     out = tmp_path / "run"
-    command = [sys.executable, "-c", NAN_AT_STEP, *map(str, flags), "--out", str(out)]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, cwd=ROOT)
-    assert done.returncode == 3
+    process = start(*flags, "--out", out, command=[sys.executable, "-c", NAN_AT_STEP])
+    _, errors = process.communicate()
+    assert process.returncode == 3
     # Warm-up over half of the 38 steps, to 2e-3: step 8 is made at 7/19 of that.
-    assert done.stderr.splitlines()[-1].startswith(
+    assert errors.splitlines()[-1].startswith(
         "-c: error: the loss is nan at step 8 (epoch 1), learning rate 0.000737; the last "
     )
     (path,) = checkpoints(out)

@@ -2,8 +2,6 @@
 
 import dataclasses
 import json
-import os
-import subprocess
 import sys
 
 import keras
@@ -11,60 +9,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pale_tf import PaleConfig, pale_backbone
-from training.loop.optimizer import exclude_from_decay, make_optimizer, make_schedule
-from training.loop.trainer import Trainer
-from training.recipe import load_recipe
-
-RECIPE = dataclasses.replace(
-    load_recipe("digits"), batch_size=8, base_batch_size=8, epochs=4, warmup_epochs=1
-)
-
-
-def small_network(classes=7):
-    """A Pale Transformer with a head, small enough to be traced in seconds."""
-    config = PaleConfig(
-        name="small",
-        embed_dim=8,
-        depths=(1, 1, 1, 1),
-        num_heads=(2, 2, 2, 2),
-        pale_size=2,
-        drop_path_rate=0.0,
-    )
-    backbone = pale_backbone(config, input_shape=(32, 32, 3))
-    x = keras.layers.GlobalAveragePooling2D()(backbone.output["P5"])
-    x = keras.layers.Dense(classes, activation="softmax", dtype="float32", name="predictions")(x)
-    return keras.Model(backbone.input, x)
-
-
-def make_trainer(recipe=RECIPE, **options):
-    keras.utils.set_random_seed(0)
-    trainer = Trainer(small_network(), recipe)
-    optimizer = make_optimizer(recipe, steps_per_epoch=5)
-    exclude_from_decay(optimizer, trainer.network.trainable_variables)
-    trainer.compile(optimizer, jit_compile=False, **options)
-    trainer.optimizer.build(trainer.network.trainable_variables)
-    return trainer
-
-
-def batches(count=3, seed=0):
-    rng = np.random.default_rng(seed)
-    images = rng.uniform(0, 255, (count, 8, 32, 32, 3)).astype("float32")
-    labels = rng.dirichlet(np.ones(7) * 0.3, (count, 8)).astype("float32")
-    return images, labels
-
-
-def fit(trainer, images, labels):
-    """Trains on each batch; returns what the steps logged."""
-    steps = []
-    record = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: steps.append(
-            {name: float(value) for name, value in logs.items()}
-        )
-    )
-    dataset = tf.data.Dataset.from_tensor_slices((images, labels))
-    trainer.fit(dataset, shuffle=False, verbose=0, callbacks=[record])
-    return steps
+from pale_tf.layers.attention import ATTENTIONS
+from tests.training.loop import additional, two_replicas
+from tests.training.runs import finish
+from tests.training.small import RECIPE, batches, fit, make_trainer
+from training.loop.optimizer import make_schedule
 
 
 def test_a_step_is_adamw_with_clipping_by_hand():
@@ -159,9 +108,10 @@ def test_evaluation_counts_by_weight():
     trainer = make_trainer()
     images = batches(2)[0]
     labels = np.random.default_rng(1).integers(0, 7, (2, 8))
+    targets = np.eye(7, dtype="float32")[labels]
     weights = np.ones((2, 8), "float32")
     weights[1, 3:] = 0
-    dataset = tf.data.Dataset.from_tensor_slices((images, labels, weights))
+    dataset = tf.data.Dataset.from_tensor_slices((images, targets, weights))
     trainer.evaluate(dataset, verbose=0)
     actual = {name: float(value) for name, value in trainer.get_metrics_result().items()}
     counted = weights.reshape(-1) > 0
@@ -197,86 +147,55 @@ def test_float16_survives_an_overflow():
         keras.config.set_dtype_policy("float32")
 
 
-def test_learning_rate_warms_up_and_decays_to_0():
-    recipe = dataclasses.replace(RECIPE, epochs=10, warmup_epochs=2, learning_rate=0.25)
-    recipe = dataclasses.replace(recipe, batch_size=16, base_batch_size=8)
-    schedule = make_schedule(recipe, steps_per_epoch=7)
-    assert float(schedule(0)) == 0.0
-    assert float(schedule(7)) == pytest.approx(0.25)
-    assert float(schedule(14)) == pytest.approx(0.5)
-    assert float(schedule(14 + 28)) == pytest.approx(0.25)
-    assert float(schedule(70)) == pytest.approx(0.0, abs=1e-6)
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_losses_of_layers_are_minimized_too(accumulate):
+    """Of `add_loss` and of a regularizer: a step of gradient descent, against NumPy."""
+    errors = additional.errors(tf.distribute.get_strategy(), accumulate)
+    assert max(errors) < 1e-6
 
 
-def test_a_short_run_warms_up_for_half_of_it():
-    recipe = dataclasses.replace(RECIPE, epochs=1, warmup_epochs=3, learning_rate=0.5)
-    schedule = make_schedule(recipe, steps_per_epoch=4)
-    rates = [float(schedule(step)) for step in range(5)]
-    assert rates == pytest.approx([0.0, 0.25, 0.5, 0.25, 0.0], abs=1e-6)
-
-
-PROGRAM = """
-import dataclasses, json, sys
-import keras, numpy as np, tensorflow as tf
-import training.loop.run
-from tests.training.loop.test_trainer import small_network
-from training.data.batches import training_batches
-from training.recipe import load_recipe
-from training.loop.run import make_trainer
-from training.data.sources import open_source
-from training.distribution.strategies import distribute, make_strategy
-from training.data.unreadable import Unreadable
-
-name, data_dir, precision = sys.argv[1:]
-keras.config.set_dtype_policy(precision)
-if name == "small":
-    training.loop.run.make_network = lambda *arguments: (small_network(10), None)
-recipe = dataclasses.replace(
-    load_recipe("digits"), drop_path_rate=0.0, rotation=0.0, translation=0.0, zoom=0.0, mixup=0.0,
-    clip_norm=0.5, warmup_epochs=0, precision=precision,
-)
-mirrored = make_strategy("mirrored", 2)
-source = open_source("digits", data_dir)
-ends = []
-for strategy in (make_strategy("none"), mirrored):
-    keras.utils.set_random_seed(0)
-    stages = (1, 2, 3, 4) if strategy is mirrored else ()  # which changes no number
-    trainer, _ = make_trainer(strategy, recipe, 10, 19, stages=stages)
-    batches = distribute(
-        strategy,
-        lambda **worker: training_batches(source, recipe, 0, 0, Unreadable(0), **worker),
-        recipe.batch_size,
+@pytest.mark.parametrize("readable", [0, 2, 8])
+def test_the_loss_is_divided_by_what_the_task_counts(readable):
+    """Three for each image with a target, say; if there are none, only layers' losses remain."""
+    task = dataclasses.replace(
+        additional.TASK,
+        loss=lambda outputs, targets: -tf.reduce_sum(targets * tf.math.log(outputs), axis=-1),
+        count=lambda targets: 3.0 * tf.reduce_sum(targets, axis=-1),
     )
-    trainer.fit(batches, steps_per_epoch=10, shuffle=False, verbose=0)
-    variables = [*trainer.averaged, *trainer.averages]
-    ends.append([variable.numpy() for variable in variables])
-    scores = {key: float(value) for key, value in trainer.get_metrics_result().items()}
-    ends[-1].append(np.array(list(scores.values())))
-difference = max(float(np.abs(a - b).max()) for a, b in zip(*ends))
-print(json.dumps([difference, mirrored.num_replicas_in_sync, scores["loss"]]))
-"""
+    images, targets = additional.make_batch()
+    targets[readable:] = 0.0
+    trainer = additional.make_trainer(task=task)
+    probabilities = trainer.network(images).numpy()
+    layers = sum(float(loss) for loss in trainer.network.losses)
+    expected = -(targets * np.log(probabilities)).sum() / max(3 * readable, 1) + layers
+    (logs,) = fit(trainer, images[None], targets[None])
+    assert logs["loss"] == pytest.approx(expected, rel=1e-5)
+    assert all(np.isfinite(variable.numpy()).all() for variable in trainer.network.weights)
+
+
+CASES = [*ATTENTIONS, "linear"]
+FAST = ["additional losses", "pale", "shifted_window", "messenger", "linear"]
 
 
 @pytest.mark.parametrize(
-    ("network", "precision", "tolerance"),
+    ("precision", "tolerance", "cases"),
     [
-        ("small", "float32", 1e-5),
-        pytest.param("small", "mixed_float16", 2e-3, marks=pytest.mark.slow),
-        pytest.param("pale_n", "float32", 1e-5, marks=pytest.mark.slow),
+        ("float32", 1e-5, FAST),
+        pytest.param(
+            *("float32", 1e-5, [*(case for case in CASES if case not in FAST), "pale_n"]),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param("mixed_float16", 2e-3, ["pale"], marks=pytest.mark.slow),
     ],
+    ids=["fast", "rest", "mixed_float16"],
 )
-def test_two_replicas_train_as_one_does(request, data_dir, network, precision, tolerance):
+def test_two_replicas_train_as_one_does(data_dir, precision, tolerance, cases):
     """Ten steps at the same global batch, with clipping; no drop-path, no augmentation."""
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, network, str(data_dir), precision],
-        capture_output=True,
-        text=True,
-        cwd=request.config.rootpath,
-        env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"},
-    )
-    assert done.returncode == 0, done.stderr
-    difference, replicas, loss = json.loads(done.stdout.splitlines()[-1])
-    print(network, precision, difference)
-    assert replicas == 2
-    assert loss < 2.4
-    assert difference <= tolerance
+    command = [sys.executable, two_replicas.__file__, data_dir, precision]
+    done = json.loads(finish(*cases, command=command).splitlines()[-1])
+    assert done["replicas"] == 2
+    assert done["cases"].keys() == set(cases)
+    for case, (difference, moved) in done["cases"].items():
+        print(case, precision, difference, moved)
+        assert difference <= tolerance, case
+        assert moved > 0.01, case

@@ -1,0 +1,83 @@
+"""Command lines: types of arguments, and errors of one line."""
+
+import argparse
+
+import pytest
+
+from common import cli
+from common.errors import SettingError
+
+
+@pytest.fixture
+def parser():
+    parser = cli.Parser("A program.")
+    parser.add_argument("--count", type=cli.positive_int)
+    return parser
+
+
+def test_errors_are_one_line_and_an_exit_code(parser, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        parser.parse_args(["--count", "0"])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert error.endswith("error: argument --count: must be an integer, 1 or more; got '0'\n")
+    assert error.count("\n") == 1
+    with pytest.raises(SystemExit) as stopped:
+        parser.stop(SettingError("two\nlines"))
+    assert stopped.value.code == 2
+    assert capsys.readouterr().err.endswith("error: two lines\n")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        (cli.positive_int, "7", 7),
+        (cli.natural_int, "0", 0),
+        (cli.positive_float, "1e-3", 0.001),
+        (cli.seed, str(2**32 - 1), 2**32 - 1),
+        (cli.port, "0", 0),
+    ],
+)
+def test_numbers(kind, text, value):
+    assert kind(text) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (cli.positive_int, "0"),
+        (cli.positive_int, "1.5"),
+        (cli.natural_int, "-1"),
+        (cli.positive_float, "0"),
+        (cli.positive_float, "inf"),
+        (cli.positive_float, "nan"),
+        (cli.positive_float, "x"),
+        (cli.seed, str(2**32)),
+        (cli.port, "65536"),
+    ],
+)
+def test_other_numbers_are_refused(kind, text):
+    with pytest.raises(argparse.ArgumentTypeError, match="must be a"):
+        kind(text)
+
+
+def test_runs_and_weights(tmp_path):
+    for take in (cli.run_folder, cli.existing_weights):
+        with pytest.raises(argparse.ArgumentTypeError, match="there is no"):
+            take(str(tmp_path))
+    (tmp_path / "model.keras").touch()
+    assert cli.existing_weights(str(tmp_path)) == tmp_path / "model.keras"
+    assert cli.existing_weights(str(tmp_path / "model.keras")) == tmp_path / "model.keras"
+
+
+def test_files_and_folders_that_can_be_written(parser, tmp_path, capsys):
+    assert cli.new_file(str(tmp_path / "new.json")) == tmp_path / "new.json"
+    for path in (tmp_path, tmp_path / "absent" / "new.json"):
+        with pytest.raises(argparse.ArgumentTypeError, match="cannot write the file"):
+            cli.new_file(str(path))
+    cli.make_folder(parser, "--out", tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    (tmp_path / "file").touch()
+    with pytest.raises(SystemExit):
+        cli.make_folder(parser, "--out", tmp_path / "file" / "b")
+    assert "argument --out: cannot make the folder" in capsys.readouterr().err

@@ -1,0 +1,63 @@
+"""Preparation of images for evaluation, against images made by hand."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from common.preparation import crop_fraction_of, evaluation_image
+
+
+def test_an_image_of_the_size_stays_as_it_is():
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(evaluation_image(image, 8), image)
+
+
+def test_the_center_is_cropped():
+    image = np.zeros((6, 10, 3), "float32")
+    image[:, 2:8] = np.random.default_rng(0).uniform(0, 255, (6, 6, 3))
+    np.testing.assert_allclose(evaluation_image(image, 6), image[:, 2:8], atol=1e-4)
+    inner = evaluation_image(image, 3, crop_fraction=0.5)  # the short side stays at 6
+    np.testing.assert_allclose(inner, image[1:4, 3:6], atol=1e-4)
+
+
+def test_the_short_side_is_scaled():
+    image = tf.tile(tf.reshape(tf.range(8, dtype=tf.float32), (1, 8, 1)), (4, 1, 1))
+    found = evaluation_image(image, 2)
+    assert found.shape == (2, 2, 3)  # gray becomes color
+    # Half of the size: each column averages its neighbors, and a ramp stays a ramp of twice the
+    # step; the center of 0..7 is 3.5.
+    np.testing.assert_allclose(found[0, :, 0], [2.5, 4.5], atol=1e-4)
+
+
+def test_the_whole_image_where_the_recipe_does_not_say():
+    assert crop_fraction_of({"settings": {}}) == 1.0
+    assert crop_fraction_of({"settings": {"crop_fraction": 0.875}}) == 0.875
+
+
+@pytest.mark.parametrize("shape", [(1, 900, 3), (37, 5, 1), (1, 1, 3)])
+def test_any_shape_becomes_square(shape):
+    image = np.random.default_rng(0).uniform(0, 255, shape)
+    found = evaluation_image(image, 16).numpy()
+    assert found.shape == (16, 16, 3)
+    assert found.dtype == np.float32
+    assert 0 <= found.min() <= found.max() <= 255
+
+
+@pytest.mark.parametrize("shape", [(64, 64, 3), (50, 90, 3), (91, 37, 1), (1, 1, 1)])
+@pytest.mark.parametrize("fraction", [1.0, 0.8])
+def test_keeps_the_center_and_the_proportions(shape, fraction):
+    """A ramp along each axis is still a ramp of the same slope, around the same middle."""
+    height, width, channels = shape
+    image = np.stack(np.indices((height, width)), axis=-1)[..., :channels].astype("float32")
+    if channels == 3:
+        image = np.concatenate([image, np.zeros((height, width, 1))], axis=-1)
+    if channels == 1:
+        image = image[..., :1]
+    result = evaluation_image(image.astype("float32"), 16, fraction).numpy()
+    assert result.shape == (16, 16, 3)
+    scale = min(height, width) / 16 * fraction
+    for axis in range(min(2, channels)):
+        profile = result[..., axis].mean(1 - axis)
+        assert profile.mean() == pytest.approx((shape[axis] - 1) / 2, abs=max(scale, 0.5))
+        if scale > 1:
+            np.testing.assert_allclose(np.diff(profile)[4:-4], scale, rtol=0.08)

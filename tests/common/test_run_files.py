@@ -1,0 +1,45 @@
+"""Files of a run: its recipe in today's form, and its labels."""
+
+import json
+
+import pytest
+
+from common.errors import SettingError
+from common.run_files import read_config, read_labels
+
+
+def write(folder, recipe):
+    (folder / "config.json").write_text(json.dumps({"recipe": recipe, "seed": 3}))
+
+
+def test_a_recipe_with_a_task_is_read_as_it_is(tmp_path):
+    recipe = {"task": "segment", "dataset": "ade20k", "settings": {"flip": True}, "epochs": 2}
+    write(tmp_path, recipe)
+    assert read_config(tmp_path) == {"recipe": recipe, "seed": 3}
+
+
+def test_an_old_recipe_is_one_of_classifying(tmp_path):
+    write(tmp_path, {"dataset": "digits", "epochs": 2, "crop_fraction": 0.9, "mixup": 0.8})
+    assert read_config(tmp_path)["recipe"] == {
+        "task": "classify",
+        "dataset": "digits",
+        "epochs": 2,
+        "settings": {"crop_fraction": 0.9, "mixup": 0.8},
+    }
+
+
+def test_a_folder_need_not_have_them(tmp_path):
+    assert read_config(tmp_path) == {}
+    assert read_labels(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"recipe": 1}', "\xff"])
+def test_another_file_is_one_error(tmp_path, text):
+    (tmp_path / "config.json").write_text(text, encoding="latin-1")
+    with pytest.raises(SettingError, match="is not the configuration of a run"):
+        read_config(tmp_path)
+
+
+def test_labels_keep_their_order(tmp_path):
+    (tmp_path / "labels.txt").write_text("cat\nant\nsea lion\n")
+    assert read_labels(tmp_path) == ["cat", "ant", "sea lion"]

@@ -1,0 +1,64 @@
+"""Inference forms: outputs of a task, with or without a backbone of this project."""
+
+import keras
+import numpy as np
+import pytest
+
+from common.errors import SettingError
+from export.network import compile_attention, features, inference_network, pyramid, served
+from export.tasks import Task
+from export.tasks.classify import TASK
+from pale_tf import PaleN, fuse
+
+
+@pytest.fixture(scope="module")
+def network():
+    keras.utils.set_random_seed(0)
+    return PaleN(input_shape=(32, 32, 3), classes=3)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def toy():
+    """A network without any layer of this project."""
+    image = keras.Input((16, 16, 3))
+    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image))
+    return keras.Model(image, x, name="toy")
+
+
+def test_gives_the_tasks_outputs_and_the_pyramid(network, images):
+    outputs = inference_network(network, TASK)(images)
+    assert set(served(outputs)) == {"logits", "probabilities"}
+    assert set(features(outputs)) == {"P2", "P3", "P4", "P5"}
+    expected = keras.Model(network.inputs[0], pyramid(network))(images)
+    for level, value in expected.items():
+        np.testing.assert_allclose(outputs[level], value, atol=1e-5 * np.abs(value).max())
+
+
+def test_without_a_backbone_there_is_no_pyramid(toy):
+    assert pyramid(toy) == {}
+    images = np.random.default_rng(0).uniform(0, 255, (2, 16, 16, 3)).astype("float32")
+    outputs = inference_network(toy, Task())(images)
+    assert set(outputs) == {"outputs"}
+    np.testing.assert_allclose(outputs["outputs"], toy(images), rtol=1e-5)
+    assert inference_network(toy, Task(), size=24).input_shape == (None, 24, 24, 3)
+
+
+def test_what_has_no_such_form_is_an_error(network, toy):
+    with pytest.raises(SettingError, match="argument RUN: `model` must be"):
+        inference_network(fuse(network), TASK)
+    with pytest.raises(SettingError, match="--precision: bfloat16 is for networks of this project"):
+        inference_network(toy, Task(), dtype="bfloat16")
+    with pytest.raises(SettingError, match="--size: needed"):
+        inference_network(PaleN(input_shape=(32, 64, 3), classes=2), TASK)
+
+
+def test_compiled_attention_gives_the_same(network, images):
+    compiled = compile_attention(network)
+    names = [layer.name for layer in compiled.layers if layer.name.endswith("_xla")]
+    assert len(names) == sum(layer.name.endswith("_attention") for layer in network.layers)
+    np.testing.assert_allclose(compiled(images), network(images), atol=1e-5)

@@ -1,0 +1,29 @@
+"""Size and precision of artifacts, read from their files."""
+
+import pytest
+
+from common.errors import SettingError
+from export.verification.artifacts import describe, operation_names, read_lite
+
+
+def test_describes_a_saved_model(exported):
+    files = [path for path in exported[0].rglob("*") if path.is_file()]
+    total = sum(path.stat().st_size for path in files)
+    assert describe(exported[0]) == {"size": 32, "precision": "float32", "bytes": total}
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "dynamic", "int8"])
+def test_describes_a_lite_file(make_file, precision):
+    file = make_file(precision)
+    expected = {"size": 32, "batch": 1, "precision": precision, "bytes": file.stat().st_size}
+    assert describe(file) == expected
+    assert "FULLY_CONNECTED" in operation_names(read_lite(file))
+
+
+def test_anything_else_is_one_error(tmp_path):
+    file = tmp_path / "x.tflite"
+    for path, content in ((file, b"nothing at all"), (tmp_path / "y" / "saved_model.pb", b"\7no")):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+        with pytest.raises(SettingError, match="is not an artifact of this project"):
+            describe(file if path == file else path.parent)

@@ -1,0 +1,67 @@
+"""Artifacts made by hand, run on images."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from export.verification import running
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).integers(0, 256, (3, 4, 4, 3)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A SavedModel with a signature of images and one of files."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 4, 4, 3), name="images")])
+    def sums(images):
+        return {"sums": tf.reduce_sum(images, axis=(1, 2))}
+
+    @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="files")])
+    def names(files):
+        decoded = tf.map_fn(tf.io.decode_png, files, fn_output_signature=tf.uint8)
+        return {"names": tf.strings.as_string(decoded[:, 0, 0, 0])}
+
+    folder = tmp_path_factory.mktemp("saved")
+    tf.saved_model.save(tf.Module(), folder, {"serving_default": sums, "serve_bytes": names})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lite(tmp_path_factory):
+    """A LiteRT file that takes two images at once."""
+
+    @tf.function(input_signature=[tf.TensorSpec((2, 4, 4, 3), name="images")])
+    def sums(images):
+        return {"sums": tf.reduce_sum(images, axis=(1, 2))}
+
+    function = sums.get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], tf.Module())
+    file = tmp_path_factory.mktemp("lite") / "model.tflite"
+    file.write_bytes(converter.convert())
+    return file
+
+
+def test_runs_every_signature_of_a_saved_model(saved, images):
+    outputs, report = running.run(str(saved), images)
+    np.testing.assert_allclose(outputs["serving_default/sums"], images.sum(axis=(1, 2)))
+    expected = [str(int(image[0, 0, 0])).encode() for image in images]
+    assert outputs["serve_bytes/names"].tolist() == expected
+    assert report["serving_default"]["operations"] > 0
+    assert report["serving_default"]["milliseconds"] > 0
+
+
+def test_runs_a_lite_file_whose_last_batch_is_not_full(lite, images):
+    outputs, report = running.run(str(lite), images)
+    assert outputs.keys() == {"serving_default/sums"}
+    np.testing.assert_allclose(outputs["serving_default/sums"], images.sum(axis=(1, 2)))
+    assert report["serving_default"]["batch"] == 2
+    assert report["serving_default"]["kinds"]["SUM"] == 1
+
+
+def test_models_are_opened_from_memory_too(lite, images):
+    (found,) = running.lite_outputs(running.open_lite(lite.read_bytes()), images).values()
+    np.testing.assert_allclose(found, images.sum(axis=(1, 2)))

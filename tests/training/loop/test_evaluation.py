@@ -1,0 +1,80 @@
+"""Networks on a whole split."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tests.training.small import RECIPE
+from training.data.batches import Transforms
+from training.data.sources import Source
+from training.data.unreadable import Unreadable
+from training.errors import UnreadableImagesError
+from training.loop.evaluation import evaluate_networks
+from training.tasks import Report, Task
+
+# Eleven images, each full of its number; the sixth cannot be read.
+SOURCE = Source(
+    labels=[],
+    counts={"test": 11},
+    read=lambda split, seed=None, shard=(0, 1): tf.data.Dataset.range(11).map(
+        lambda number: (tf.strings.as_string(number), number, tf.strings.as_string(number))
+    ),
+)
+
+
+class Kept(Report):
+    """Keeps what it is given."""
+
+    def __init__(self, task, source):
+        super().__init__(task, source)
+        self.parts = []
+
+    def add(self, images, outputs, targets):
+        self.parts.append((images, outputs, targets))
+        return super().add(images, outputs, targets)
+
+
+def load(encoded, target):
+    image = tf.fill((2, 2, 3), tf.strings.to_number(encoded))
+    return image, {"number": tf.cast(target, tf.float32)}, target != 5
+
+
+TASK = Task(
+    make_transforms=lambda recipe, source: Transforms(None, None, load),
+    make_network=None,
+    loss=lambda outputs, targets: tf.abs(outputs - targets["number"]),
+    make_report=Kept,
+)
+
+
+def network(factor):
+    """A network of images to their mean, times a factor."""
+    images = keras.Input((2, 2, 3))
+    return keras.Model(images, factor * keras.ops.mean(images, axis=(1, 2, 3)))
+
+
+def test_reports_have_every_readable_image_once():
+    recipe = dataclasses.replace(RECIPE, batch_size=4)
+    unreadable = Unreadable(1)
+    networks = {"once": network(1.0), "twice": network(2.0)}
+    reports = evaluate_networks(networks, TASK, SOURCE, "test", recipe, unreadable)
+    numbers = np.array([0, 1, 2, 3, 4, 6, 7, 8, 9, 10])
+    for name, factor in (("once", 1), ("twice", 2)):
+        images, outputs, targets = (
+            [part[index] for part in reports[name].parts] for index in range(3)
+        )
+        assert reports[name].images == 10
+        np.testing.assert_array_equal(np.concatenate(images)[:, 1, 1, 2], numbers)
+        np.testing.assert_array_equal(np.concatenate(outputs), factor * numbers)
+        np.testing.assert_array_equal(np.concatenate([t["number"] for t in targets]), numbers)
+    assert reports["once"].scores() == {"loss": 0.0}
+    assert reports["twice"].scores() == {"loss": pytest.approx(numbers.mean())}
+    assert unreadable.names == ["5"]
+
+
+def test_too_many_unreadable_images_end_it():
+    with pytest.raises(UnreadableImagesError, match=r"limit of 0 \(--max-unreadable\)$"):
+        evaluate_networks({"once": network(1.0)}, TASK, SOURCE, "test", RECIPE, Unreadable(0))

@@ -1,0 +1,86 @@
+"""AdamW: its schedule, its update, and which weights it decays."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from pale_tf import PaleConfig, pale_backbone, pale_network
+from tests.training.small import RECIPE
+from training.loop.optimizer import AdamW, exclude_from_decay, make_optimizer, make_schedule
+
+
+def decayed_paths(network):
+    """Paths of the weights that the optimizer of a recipe decays."""
+    optimizer = make_optimizer(RECIPE, steps_per_epoch=19)
+    exclude_from_decay(optimizer, network)
+    optimizer.build(network.trainable_variables)
+    return {v.path for v in network.trainable_variables if optimizer._use_weight_decay(v)}
+
+
+def test_learning_rate_warms_up_and_decays_to_0():
+    recipe = dataclasses.replace(RECIPE, epochs=10, warmup_epochs=2, learning_rate=0.25)
+    recipe = dataclasses.replace(recipe, batch_size=16, base_batch_size=8)
+    schedule = make_schedule(recipe, steps_per_epoch=7)
+    assert float(schedule(0)) == 0.0
+    assert float(schedule(7)) == pytest.approx(0.25)
+    assert float(schedule(14)) == pytest.approx(0.5)
+    assert float(schedule(14 + 28)) == pytest.approx(0.25)
+    assert float(schedule(70)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_short_run_warms_up_for_half_of_it():
+    recipe = dataclasses.replace(RECIPE, epochs=1, warmup_epochs=3, learning_rate=0.5)
+    schedule = make_schedule(recipe, steps_per_epoch=4)
+    rates = [float(schedule(step)) for step in range(5)]
+    assert rates == pytest.approx([0.0, 0.25, 0.5, 0.25, 0.0], abs=1e-6)
+
+
+def test_updates_are_those_of_keras():
+    """Also where a gradient is nearly 0, which the test of a whole step leaves out."""
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(3, 50)).astype("float32")
+    ends = []
+    gradients = rng.normal(size=(4, 3, 50)) * 10.0 ** rng.integers(-9, 2, (4, 3, 50))
+    for make in (AdamW, keras.optimizers.AdamW):
+        variable = keras.Variable(start)
+        optimizer = make(0.01, weight_decay=0.1, global_clipnorm=5.0)
+        for gradient in gradients.astype("float32"):
+            optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        ends.append(variable.numpy())
+    np.testing.assert_allclose(ends[0], ends[1], atol=1e-6)
+    assert np.abs(ends[0] - start).max() > 0.01
+
+
+def test_norms_biases_and_position_kernels_are_not_decayed():
+    network = pale_network("pale_n", input_shape=(32, 32, 3), classes=10)
+    decayed = decayed_paths(network)
+    kernels = {v.path for v in network.trainable_variables if v.path.endswith("kernel")}
+    positions = {path for path in kernels if "position" in path}
+    assert len(positions) == 7  # one a block
+    assert decayed == kernels - positions
+
+
+@pytest.mark.parametrize(
+    ("attention", "name"),
+    [
+        ("shifted_window", "position_table"),
+        ("messenger", "messenger"),
+        ("messenger", "position_table"),
+    ],
+)
+def test_weights_of_an_attention_for_positions_are_not_decayed(attention, name):
+    config = PaleConfig(
+        name="narrow",
+        embed_dim=32,
+        depths=(1, 1, 1, 1),
+        num_heads=(2, 4, 8, 16),
+        attention=attention,
+        position="absolute",
+    )
+    network = pale_backbone(config, input_shape=(64, 64, 3))
+    paths = {v.path for v in network.trainable_variables}
+    assert any(path.endswith(f"attention/{name}") for path in paths)
+    assert "stage1_position/map" in paths
+    assert decayed_paths(network) == {path for path in paths if path.endswith("kernel")}

@@ -1,0 +1,90 @@
+"""Run by test_trainer.py in a process of its own: ten steps on one replica and on two.
+
+Arguments: folder of TFDS data sets, dtype policy, and cases: names of attentions; `linear`, for
+Pale attention with linear projections; `pale_n`, for the whole network of that name; `additional
+losses`, for a step by hand.
+"""
+
+import dataclasses
+import json
+import pathlib
+import sys
+
+if __name__ == "__main__":
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[3])
+
+import keras
+import numpy as np
+
+from tests.training.loop import additional
+from tests.training.small import small_network, with_settings
+from training.data.batches import training_batches
+from training.data.sources import open_source
+from training.data.unreadable import Unreadable
+from training.distribution.strategies import distribute, make_strategy
+from training.loop.run import make_trainer
+from training.recipe import load_recipe
+from training.tasks import classify
+
+STEPS = 10
+
+
+def train(strategy, recipe, task, source, rematerialized):
+    """Ten steps.
+
+    Returns:
+        Everything that is trained or averaged, and the metrics, before and after.
+    """
+    keras.utils.set_random_seed(0)
+    trainer, _ = make_trainer(strategy, recipe, task, source, 19, rematerialized=rematerialized)
+    transforms = task.make_transforms(recipe, source)
+    batches = distribute(
+        strategy,
+        lambda batch_size, shard: training_batches(
+            source, transforms, batch_size, 0, 0, Unreadable(0), shard=shard
+        ),
+        recipe.batch_size,
+    )
+    variables = [*trainer.averaged, *trainer.averages]
+    before = [variable.numpy() for variable in variables]
+    trainer.fit(batches, steps_per_epoch=STEPS, shuffle=False, verbose=0)
+    scores = [float(value) for value in trainer.get_metrics_result().values()]
+    return before, [*(variable.numpy() for variable in variables), np.array(scores)]
+
+
+def compare(case, strategies, recipe, source):
+    """Largest difference between the two, and the largest move of a weight."""
+    if case == "additional losses":
+        differences = [additional.errors(strategy, 2) for strategy in strategies]
+        return float(np.max(differences)), 1.0
+    task = classify.TASK
+    if case != "pale_n":
+        changes = {"projection": "linear"} if case == "linear" else {"attention": case}
+        # A second block, whose windows are shifted, where there are several windows.
+        network = lambda recipe, source: small_network(10, depths=(2, 1, 1, 1), **changes)  # noqa: E731
+        task = dataclasses.replace(task, make_network=network)
+    one, two = strategies
+    before, expected = train(one, recipe, task, source, ())
+    # Rematerialization changes no number.
+    _, actual = train(two, recipe, task, source, (1, 2, 3, 4))
+    difference = max(np.abs(a - b).max() for a, b in zip(actual, expected, strict=True))
+    moved = max(np.abs(a - b).max() for a, b in zip(before, expected, strict=False))
+    return float(difference), float(moved)
+
+
+def main():
+    data_dir, precision, *cases = sys.argv[1:]
+    keras.config.set_dtype_policy(precision)
+    recipe = with_settings(load_recipe("digits"), rotation=0.0, translation=0.0, zoom=0.0)
+    recipe = dataclasses.replace(
+        recipe, drop_path_rate=0.0, clip_norm=0.5, warmup_epochs=0, precision=precision
+    )
+    mirrored = make_strategy("mirrored", 2)
+    strategies = (make_strategy("none"), mirrored)
+    source = open_source("digits", data_dir)
+    found = {case: compare(case, strategies, recipe, source) for case in cases}
+    print(json.dumps({"replicas": mirrored.num_replicas_in_sync, "cases": found}))
+
+
+if __name__ == "__main__":
+    main()

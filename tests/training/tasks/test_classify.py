@@ -1,0 +1,239 @@
+"""Classification: images and labels, the network, and what is reported of it."""
+
+import dataclasses
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from common.errors import SettingError
+from common.trained import Trained
+from pale_tf.configs import NETWORKS
+from tests.training.pixels import ramps
+from tests.training.small import SOURCE, with_settings
+from training.recipe import load_recipe
+from training.tasks import classify
+from training.tasks.classify import Settings, training_image
+
+RECIPE = load_recipe("digits")
+CROP = Settings(crop_area=0.35, flip=True)
+NO_CROP = Settings(crop_fraction=0.875)
+
+
+def test_a_random_crop_of_a_jpeg_is_a_part_of_it():
+    """Both channels are ramps: their ends tell which part, and their order whether mirrored."""
+    image = np.repeat(np.repeat(ramps(25, 30), 8, axis=0), 8, axis=1) * 8  # JPEG blurs by blocks
+    encoded = tf.io.encode_jpeg(image, quality=100, chroma_downsampling=False)
+    crop = tf.function(lambda seed: training_image(encoded, seed, 24, CROP))
+    areas, ratios, mirrored = [], [], []
+    for seed in range(200):
+        result, readable = crop(tf.constant([seed, 1]))
+        assert readable
+        result = result.numpy()
+        rows, columns = result[..., 0].mean(1), result[..., 1].mean(0)
+        mirrored.append(columns[0] > columns[-1])
+        height, width = rows[-1] - rows[0], abs(columns[-1] - columns[0])
+        assert (np.diff(rows) > -2).all()
+        areas.append(height * width / (200 * 240))
+        ratios.append(width / height)
+        again, _ = crop(tf.constant([seed, 1]))
+        np.testing.assert_array_equal(again, result)
+    assert CROP.crop_area * 0.75 < min(areas) < 0.45
+    assert 0.8 < max(areas) <= 1.0
+    assert 0.6 < min(ratios) < 0.85 < 1.2 < max(ratios) < 1.5
+    assert 60 < sum(mirrored) < 140
+
+
+@pytest.mark.parametrize("encode", [tf.io.encode_png, tf.io.encode_jpeg])
+@pytest.mark.parametrize("settings", [CROP, NO_CROP], ids=["crop", "no crop"])
+def test_formats(encode, settings):
+    encoded = encode(ramps(30, 40))
+    result, readable = training_image(encoded, tf.constant([0, 0]), 24, settings)
+    assert readable
+    assert result.shape == (24, 24, 3)
+    assert result.dtype == tf.float32
+
+
+@pytest.mark.parametrize("settings", [CROP, NO_CROP], ids=["crop", "no crop"])
+def test_without_guard_the_same_and_errors(settings):
+    encoded = tf.io.encode_jpeg(ramps(60, 70)).numpy()
+    seed = tf.constant([5, 6])
+    for content in (encoded, encoded[:-20], b"text"):
+        guarded = training_image(tf.constant(content), seed, 24, settings)
+        unguarded = training_image(tf.constant(content), seed, 24, settings, guarded=False)
+        np.testing.assert_array_equal(unguarded[0], guarded[0])
+        assert unguarded[1] == guarded[1]
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        training_image(tf.constant(b"\xff\xd8\xff\xd9"), seed, 24, settings, guarded=False)
+
+
+@pytest.mark.parametrize("settings", [CROP, NO_CROP], ids=["crop", "no crop"])
+def test_unreadable_images_are_black_and_said_to_be(settings):
+    """Also where the part that is cropped comes before the part that is missing."""
+    encoded = tf.io.encode_jpeg(ramps(200, 200)).numpy()[:-200]
+    for seed in range(20):
+        image, readable = training_image(tf.constant(encoded), tf.constant([seed, 0]), 24, settings)
+        assert not readable
+        assert image.shape == (24, 24, 3)
+        assert not image.numpy().any()
+    recipe = dataclasses.replace(RECIPE, image_size=24)
+    transforms = classify.make_transforms(recipe, SOURCE)
+    image, target, readable = transforms.evaluation(tf.constant(encoded), 2)
+    assert not readable
+    assert not image.numpy().any()
+    assert target.shape == (7,)
+
+
+def test_labels_become_smoothed_distributions():
+    recipe = with_settings(RECIPE, rotation=0.0, translation=0.0, zoom=0.0, label_smoothing=0.2)
+    transforms = classify.make_transforms(recipe, SOURCE)
+    images = tf.ones((3, 4, 4, 3))
+    same, targets = transforms.batch(images, tf.constant([0, 6, 3]), tf.constant([1, 2]))
+    np.testing.assert_array_equal(same, images)
+    expected = np.full((3, 7), 0.2 / 7)
+    expected[[0, 1, 2], [0, 6, 3]] += 0.8
+    np.testing.assert_allclose(targets, expected, atol=1e-6)
+    _, target, readable = transforms.evaluation(tf.io.encode_png(ramps(5, 6)), 4)
+    assert readable
+    np.testing.assert_array_equal(target, np.eye(7)[4])  # which evaluation does not smooth
+
+
+def test_the_loss_is_cross_entropy():
+    rng = np.random.default_rng(0)
+    outputs, targets = rng.dirichlet(np.ones(7), (2, 5)).astype("float32")
+    expected = -(targets.astype("float64") * np.log(outputs)).sum(axis=1)
+    np.testing.assert_allclose(classify.TASK.loss(outputs, targets), expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("classes", "names"), [(5, ["accuracy"]), (7, ["accuracy", "top5"])])
+def test_top5_is_for_more_than_five_classes(classes, names):
+    source = dataclasses.replace(SOURCE, labels=SOURCE.labels[:classes])
+    assert [metric.name for metric in classify.make_metrics(source)] == names
+
+
+def test_the_network_is_that_of_the_recipe():
+    recipe = dataclasses.replace(RECIPE, image_size=64, attention="shifted_window")
+    network = classify.make_network(recipe, SOURCE)
+    assert network.input_shape == (None, 64, 64, 3)
+    assert network.output_shape == (None, 7)
+    assert type(network.get_layer("stage1_block1_attention")).__name__ == "WindowAttention"
+
+
+def test_drop_path_defaults_to_the_models():
+    assert RECIPE.drop_path_rate is None
+    layers = classify.make_network(RECIPE, SOURCE)._flatten_layers()
+    rates = [layer.rate for layer in layers if layer.name.endswith("drop_path1")]
+    assert max(rates) == NETWORKS["pale_n"].drop_path_rate > 0
+    recipe = dataclasses.replace(RECIPE, drop_path_rate=0.0)
+    layers = classify.make_network(recipe, SOURCE)._flatten_layers()
+    assert not any("drop_path" in layer.name for layer in layers)
+
+
+@pytest.fixture
+def report():
+    """A report of 40 random images in two parts, and its labels and probabilities."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 6, 40)  # the last class does not occur
+    probabilities = rng.dirichlet(np.ones(7), 40).astype("float32")
+    images = np.tile(np.arange(40, dtype="float32")[:, None, None, None], (1, 4, 4, 3))
+    made = classify.ClassificationReport(classify.TASK, SOURCE)
+    for part in (slice(0, 25), slice(25, 40)):
+        made.add(images[part], probabilities[part], np.eye(7, dtype="float32")[labels[part]])
+    return made, labels, probabilities
+
+
+def test_the_report_has_accuracies_and_loss(report):
+    report, labels, probabilities = report
+    right = probabilities[np.arange(40), labels]
+    order = np.argsort(-probabilities, axis=1)
+    scores = report.scores()
+    assert scores["accuracy"] == (order[:, 0] == labels).mean()
+    assert scores["top5_accuracy"] == (order[:, :5] == labels[:, None]).any(axis=1).mean()
+    assert scores["loss"] == pytest.approx(-np.log(right.astype("float64")).mean(), rel=1e-6)
+    assert list(report.classes()) == SOURCE.labels[:6]
+    for index, entry in enumerate(report.classes().values()):
+        own = labels == index
+        assert entry["images"] == own.sum()
+        assert entry["accuracy"] == (order[own, 0] == index).mean()
+    matrix = report.confusion_matrix()
+    assert matrix.sum() == 40
+    for row, column in np.ndindex(7, 7):
+        assert matrix[row, column] == ((labels == row) & (order[:, 0] == column)).sum()
+
+
+def test_equal_probabilities_are_no_success():
+    report = classify.ClassificationReport(classify.TASK, SOURCE)
+    report.add(np.zeros((1, 2, 2, 3)), np.full((1, 7), 1 / 7, "float32"), np.eye(7)[:1])
+    scores = report.scores()
+    assert (scores["accuracy"], scores["top5_accuracy"]) == (0.0, 0.0)
+
+
+def test_a_probability_of_0_has_a_finite_loss():
+    report = classify.ClassificationReport(classify.TASK, SOURCE)
+    report.add(np.zeros((1, 2, 2, 3)), np.eye(7, dtype="float32")[1:2], np.eye(7)[:1])
+    # The smallest normal number of float32 is 2^-126.
+    assert report.scores()["loss"] == pytest.approx(126 * np.log(2), rel=1e-6)
+
+
+def test_pictures_and_examples(report, tmp_path):
+    report, labels, probabilities = report
+    losses = -np.log(probabilities[np.arange(40), labels])
+    worst = [index for _, index, _ in report._worst]
+    assert worst == np.argsort(-losses)[: classify.WORST].tolist()
+    report.draw(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"confusion.png", "worst.png", "examples"}
+    for index in range(classify.EXAMPLES):
+        path = tmp_path / "examples" / f"{index + 1}-is-class {labels[index]}.png"
+        with Image.open(path) as image:
+            np.testing.assert_array_equal(image, np.full((4, 4, 3), index))
+    assert len(list((tmp_path / "examples").iterdir())) == classify.EXAMPLES
+
+
+def brightness_network(classes):
+    """Puts images of brightness 0, 1, 2… into class 0, 1, 2…, with a probability of about 1."""
+    images = keras.Input((4, 4, 3))
+    brightness = keras.ops.mean(images, axis=(1, 2, 3))[:, None]
+    distance = keras.ops.abs(brightness - keras.ops.arange(classes, dtype="float32"))
+    return keras.Model(images, keras.ops.softmax(-distance))
+
+
+def test_predicts_the_most_probable_classes():
+    trained = Trained(
+        brightness_network(7), pathlib.Path("run/model.keras"), {"settings": {}}, SOURCE.labels
+    )
+    images = [np.full((9, 5, 3), value, "uint8") for value in (6, 0)]
+    first, second = classify.predict(trained, images)
+    weights = np.exp(-np.arange(7.0))
+    expected = [f"{weights[i] / weights.sum():7.2%}" for i in range(5)]
+    assert first == [f"{expected[i]}  class {6 - i}" for i in range(5)]
+    assert second == [f"{expected[i]}  class {i}" for i in range(5)]
+
+
+def test_predicts_with_the_crop_of_the_run():
+    """The middle of the image is bright; without the crop, so is not its mean."""
+    image = np.zeros((8, 8, 3), "uint8")
+    image[2:6, 2:6] = 6
+    best = []
+    for settings in ({}, {"crop_fraction": 0.5}):
+        trained = Trained(
+            brightness_network(7),
+            pathlib.Path("model.keras"),
+            {"settings": settings},
+            list("0123456"),
+        )
+        ((line, *_),) = classify.predict(trained, [image])
+        best.append(int(line.split()[-1]))
+    assert best[0] < best[1] == 6
+
+
+@pytest.mark.parametrize("labels", [[], ["a", "b"]])
+def test_labels_of_another_network_are_refused(labels):
+    trained = Trained(
+        brightness_network(7), pathlib.Path("run/model.keras"), {"settings": {}}, labels
+    )
+    message = f"argument RUN: run has {len(labels)} labels for a network of 7 classes"
+    with pytest.raises(SettingError, match=message):
+        classify.predict(trained, [np.zeros((4, 4, 3), "uint8")])

@@ -1,0 +1,69 @@
+"""evaluate.py, as a user runs it."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from training import evaluate
+
+
+def test_gives_the_numbers_of_the_run(make_run, program, data_dir, tmp_path):
+    folder, _ = make_run(1)
+    path = tmp_path / "scores.json"
+    done = program(
+        "training/evaluate.py", folder, "--data-dir", data_dir, "--json", path, "--classes", 3
+    )
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((folder / "metrics.json").read_text())
+    scores = json.loads(path.read_text())
+    for name, prefix in (("raw", "test_"), ("ema", "test_ema_")):
+        for key in ("accuracy", "top5_accuracy", "loss"):
+            # The run evaluates with deterministic operations; the last bits may differ.
+            assert scores[name][key] == pytest.approx(metrics[f"{prefix}{key}"], rel=1e-6)
+            assert f"{scores[name][key]:.4f}" in done.stdout
+        classes = scores[name]["classes"]
+        assert sum(entry["images"] for entry in classes.values()) == 360
+        accuracy = sum(entry["images"] * entry["accuracy"] for entry in classes.values()) / 360
+        assert accuracy == pytest.approx(scores[name]["accuracy"])
+
+
+def test_refuses_other_classes(make_run, program, tmp_path):
+    (tmp_path / "cat").mkdir()
+    for index in range(20):
+        Image.new("RGB", (8, 8)).save(tmp_path / "cat" / f"{index}.png")
+    folder, _ = make_run(1)
+    done = program("training/evaluate.py", folder, "--dataset", f"folder:{tmp_path}")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"evaluate.py: error: argument --dataset: {folder}/labels.txt has 10 lines, 0 to 9; "
+        f"folder:{tmp_path} has 1 lines, cat to cat\n"
+    )
+
+
+def test_refuses_what_is_no_run(program, tmp_path):
+    (tmp_path / "model.keras").write_text("")
+    for arguments, message in [
+        ((tmp_path / "absent",), "argument RUN: there is no model.keras in"),
+        ((tmp_path,), f"{tmp_path}/config.json is not the configuration of a run"),
+        ((tmp_path, "--json", tmp_path), f"argument --json: cannot write the file {tmp_path}"),
+    ]:
+        done = program("training/evaluate.py", *arguments)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"evaluate.py: error: {message}")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_table_has_the_worst_classes_first(capsys):
+    classes = {
+        name: {"images": 2, "mean_iou": score}
+        for name, score in (("ant", 0.75), ("bee", 0.125), ("cat", 0.5))
+    }
+    raw = {"images": 6, "mean_iou": 0.4375, "loss": 1.5, "classes": classes}
+    scores = {"dataset": "zoo", "split": "test", "score": "mean_iou", "raw": raw}
+    evaluate.print_table(scores, rows=2)
+    printed = capsys.readouterr().out
+    assert printed.index("bee") < printed.index("cat")
+    assert "ant" not in printed
+    assert all(number in printed for number in ("0.4375", "1.5000", "0.1250", "0.5000"))
+    assert "ema" not in printed

@@ -1,0 +1,58 @@
+"""Pictures of a run."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from training import pictures
+
+
+@pytest.fixture
+def figures(monkeypatch, tmp_path):
+    """The figures that are drawn, before they are closed; and a path to draw to."""
+    kept = []
+    save = pictures._save
+
+    def keep(figure, path):
+        kept.append(figure)
+        save(figure, path)
+
+    monkeypatch.setattr(pictures, "_save", keep)
+    yield kept, tmp_path / "picture.png"
+    assert (tmp_path / "picture.png").stat().st_size > 1000
+    assert not plt.get_fignums()  # nothing stays in memory
+
+
+def test_curves_are_the_columns_of_the_history(figures, tmp_path):
+    drawn, path = figures
+    history = tmp_path / "history.csv"
+    history.write_text("epoch,loss,val_loss,accuracy\n1,4.0,3.0,0.5\n2,2.0,1.0,0.75\n")
+    pictures.plot_curves(history, ("loss", "accuracy"), path)
+    (figure,) = drawn
+    lines = [[line.get_ydata() for line in axis.lines] for axis in figure.axes]
+    assert [axis.get_ylabel() for axis in figure.axes] == ["loss", "accuracy"]
+    np.testing.assert_array_equal(lines[0], [[4.0, 2.0], [3.0, 1.0]])
+    np.testing.assert_array_equal(lines[1], [[0.5, 0.75]])
+
+
+@pytest.mark.parametrize(("classes", "named", "counted"), [(3, 3, 3), (30, 30, 0), (50, 0, 0)])
+def test_confusion_is_drawn_in_shares_of_the_class(figures, classes, named, counted):
+    drawn, path = figures
+    matrix = np.diag(np.arange(classes))  # the first class does not occur
+    pictures.plot_confusion(matrix, [f"name{index}" for index in range(classes)], path)
+    axis = drawn[0].axes[0]
+    shares = axis.images[0].get_array()
+    np.testing.assert_array_equal(shares, np.diag([0.0] + [1.0] * (classes - 1)))
+    labels = [label.get_text() for label in axis.get_yticklabels()]
+    assert sum(label.startswith("name") for label in labels) == named
+    assert len(axis.texts) == max(counted - 1, 0)
+
+
+def test_images_stand_under_their_titles(figures):
+    drawn, path = figures
+    images = [np.full((4, 4, 3), value) for value in (-3.0, 10.7, 300.0, 4.0, 5.0, 6.0, 7.0)]
+    pictures.plot_images(images, list("abcdefg"), path)
+    axes = [axis for axis in drawn[0].axes if axis.images]
+    assert [axis.get_title() for axis in axes] == list("abcdefg")
+    values = [axis.images[0].get_array().max() for axis in axes]
+    assert values == [0, 10, 255, 4, 5, 6, 7]

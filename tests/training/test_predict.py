@@ -1,0 +1,79 @@
+"""predict.py, as a user runs it."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from training.predict import read_image
+
+
+def test_predicts_any_image_file(make_run, program, tmp_path):
+    folder, _ = make_run(1)
+    gray = Image.open(next((folder / "examples").iterdir())).convert("L")
+    gray.convert("CMYK").save(tmp_path / "cmyk.jpg", quality=100)
+    gray.convert("P").save(tmp_path / "palette.gif")
+    gray.convert("RGBA").save(tmp_path / "alpha.webp", lossless=True)
+    Image.fromarray(np.asarray(gray).astype("uint16") * 257).save(tmp_path / "sixteen bits.png")
+    gray.resize((300, 200)).save(tmp_path / "wide.bmp")
+    paths = sorted(tmp_path.iterdir())
+    done = program("training/predict.py", folder, *paths)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[::6] == [str(path) for path in paths]
+    best = {}
+    for path, start in zip(paths, range(1, len(lines), 6), strict=True):
+        scores = [float(line.split("%")[0]) for line in lines[start : start + 5]]
+        assert scores == sorted(scores, reverse=True)
+        best[path.name] = (scores[0], lines[start].split()[-1])
+    score, label = best["alpha.webp"]
+    for name in ("palette.gif", "sixteen bits.png"):
+        # The same image at another place of the batch: the last bits may differ, and with them the
+        # last digit that is printed.
+        assert best[name] == (pytest.approx(score, abs=0.011), label)
+
+
+def test_a_run_without_its_labels_is_refused(make_run, program, tmp_path):
+    shutil.copy(make_run(1)[0] / "model.keras", tmp_path)
+    Image.new("L", (8, 8)).save(tmp_path / "gray.png")
+    done = program("training/predict.py", tmp_path, tmp_path / "gray.png")
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"predict.py: error: argument RUN: {tmp_path} has 0 labels for a network of 10 classes\n"
+    )
+
+
+def test_refuses_a_network_that_it_cannot_load(program, tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "gray.png")
+    (tmp_path / "model.keras").write_text("")
+    done = program("training/predict.py", tmp_path, tmp_path / "gray.png")
+    assert done.returncode == 2
+    error = done.stderr.splitlines()[-1]
+    assert error.startswith(f"predict.py: error: cannot load {tmp_path}/model.keras")
+
+
+def test_refuses_what_is_no_image_or_no_run(program, tmp_path):
+    (tmp_path / "model.keras").write_text("")
+    (tmp_path / "note.png").write_text("not an image")
+    for arguments, message in [
+        ((tmp_path, tmp_path / "note.png"), f"argument IMAGE: cannot read {tmp_path}/note.png"),
+        ((tmp_path, tmp_path / "absent.png"), "argument IMAGE: cannot read"),
+        ((tmp_path, tmp_path), "argument IMAGE: cannot read"),
+        ((tmp_path / "absent", tmp_path / "note.png"), "argument RUN: there is no model.keras in"),
+        ((tmp_path,), "the following arguments are required: IMAGE"),
+    ]:
+        done = program("training/predict.py", *arguments)
+        assert done.returncode == 2
+        assert done.stderr.startswith(f"predict.py: error: {message}")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_images_are_turned_as_their_camera_says(tmp_path):
+    pixels = np.zeros((4, 6, 3), "uint8")
+    pixels[0, 0] = 255  # the upper left corner, before the quarter turn that tag 6 stands for
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
+    image = np.asarray(read_image(tmp_path / "turned.png"))
+    np.testing.assert_array_equal(image, np.rot90(pixels, -1))
