@@ -8,7 +8,7 @@ import os
 
 import numpy as np
 
-from export.verification.reload import open_lite
+from export.verification.running import open_lite
 
 SIZE = 224
 

@@ -14,7 +14,7 @@ from benchmarks.tables import print_table
 from benchmarks.timing import cpu, in_words, interleave, origin, speed
 from common.cli import new_file
 from common.files import write_json
-from export.verification.reload import THREADS, open_lite
+from export.verification.running import THREADS, open_lite
 
 
 def main(argv=None):

@@ -4,13 +4,13 @@ import pathlib
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from benchmarks.artifacts import SIZE
 from export.litert.conversion import convert
-from export.network import inference_network
+from export.network import inference_network, served
 from export.saved_model import write_model
-from export.serving.signatures import concrete, make_signatures
+from export.serving.signatures import concrete, images_spec
+from export.tasks.classify import TASK
 from pale_tf import PaleT
 
 
@@ -32,21 +32,20 @@ def make_network():
 
 def write_saved_model(network, folder, dtype="float32"):
     """Writes what export makes for TF Serving: of its signatures, `serving_default` alone."""
-    fused = inference_network(network, dtype=dtype)
-    signatures = make_signatures(fused, list(map(str, range(1000))), 0.875, "off")
-    write_model(folder, fused, {"serving_default": signatures["serving_default"]})
+    fused = inference_network(network, TASK, dtype=dtype)
+    write(folder, fused, lambda images: served(fused(images, training=False)))
 
 
 def write_as_trained(network, folder):
     """Writes the network without its inference form, with the same signature."""
+    write(folder, network, lambda images: {"logits": network(images, training=False)})
 
-    def serving_default(images):
-        return {"logits": network(images, training=False)}
 
-    images = tf.TensorSpec((None, *network.input_shape[1:]), tf.float32, name="images")
-    write_model(folder, network, {"serving_default": concrete(serving_default, images)})
+def write(folder, network, function):
+    """Writes a SavedModel with a function of images as its `serving_default`."""
+    write_model(folder, network, {"serving_default": concrete(function, images_spec(network))})
 
 
 def write_lite(network, file):
     """Writes what export makes for LiteRT, for one image."""
-    pathlib.Path(file).write_bytes(convert(inference_network(network), 1))
+    pathlib.Path(file).write_bytes(convert(inference_network(network, TASK), 1))
