@@ -20,7 +20,7 @@ from common.errors import ProgramError, SettingError
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 LIBRARY = FOLDER / "node_modules" / "@litertjs" / "core"
-GRIDS = {"digits": 8}  # data sets of drawings, and the pixels of a side of theirs
+DRAWN = "digits"  # the data set as whose images drawing.js prepares drawings
 
 
 def main(argv=None):
@@ -86,7 +86,7 @@ def make_files(path, folder):
         "cropFraction": about["crop_fraction"],
         "input": "images",
         "megabytes": described["bytes"] / 1e6,
-        "grid": GRIDS.get(about["dataset"]),
+        "drawn": about["dataset"] == DRAWN,
     }
     return {"model.json": json.dumps(about).encode(), "model.tflite": model.read_bytes()}
 
