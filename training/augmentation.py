@@ -1,18 +1,15 @@
-"""Augmentation of training images and batches. The only module that knows keras-cv.
+"""Augmentation of training images and batches.
 
 Everything is a function of its arguments and a seed, so that a resumed run draws what the
-interrupted one would have drawn. keras-cv's layers that move images take their random numbers from
-an object that we can put in its place. Its Mixup, CutMix and RandAugment do not; Keras' own layers
-can be seeded, but are several times slower than what is here
-(`python benchmarks/input_pipeline.py`).
+interrupted one would have drawn. What the layers of keras-cv draw is not; Keras' own layers can be
+seeded, but are several times slower than what is here (`python benchmarks/input_pipeline.py`).
 """
 
 import math
 
-import keras_cv
 import tensorflow as tf
 
-from training import rand_augment
+from training import rand_augment, strokes
 from training.seeds import following
 
 ERASED_AREA = (0.02, 1 / 3)
@@ -79,16 +76,14 @@ def make_batch_augmentation(recipe):
         `[B, classes]`, a distribution each) and a seed (integer tensor `[2]`) that returns images
         and labels of the same shapes.
     """
-    # Made here, not in the function: they hold variables, which `tf.data` does not let it make.
-    movements = _movements(recipe)
+    moves = {name: getattr(recipe, name) for name in strokes.MOVES}
 
     def augment_batch(images, labels, seed):
-        for index, layer in enumerate(movements):
-            layer._random_generator = Draws(
-                following(seed, index)
-            )  # instead of a `tf.random.Generator`
-            images = layer(images, training=True)
-        seed = following(seed, len(movements))
+        if any(moves.values()):
+            images = strokes.move(images, seed, **moves)
+        if recipe.stroke:
+            images = strokes.change_width(images, following(seed, 1), recipe.stroke)
+        seed = following(seed, 2)
         if not recipe.mixup or not recipe.cutmix:
             method, alpha = (mixup, recipe.mixup) if recipe.mixup else (cutmix, recipe.cutmix)
             return method(images, labels, seed, alpha) if alpha else (images, labels)
@@ -145,37 +140,6 @@ def cutmix(images, labels, seed, alpha):
 
     share = 1.0 - tf.cast(tf.reduce_prod(end - begin), tf.float32) / tf.reduce_prod(size)
     return _with_reverse(paste, images), _blend(share)(labels, tf.reverse(labels, [0]))
-
-
-class Draws:
-    """Random numbers that a seed tensor decides, for the layers of keras-cv.
-
-    Args:
-        seed: Integer tensor `[2]`.
-    """
-
-    def __init__(self, seed):
-        self.seed = seed
-
-    def uniform(self, shape, minval, maxval, dtype=tf.float32):
-        """What keras-cv's layers ask a `tf.random.Generator` for, each time with a new seed."""
-        self.seed = tf.random.experimental.stateless_fold_in(self.seed, 1)
-        return tf.random.stateless_uniform(shape, self.seed, minval, maxval, dtype)
-
-
-def _movements(recipe):
-    """keras-cv's layers that turn, shift and scale each image of a batch; outside is black."""
-    common = {"fill_mode": "constant", "fill_value": 0.0, "dtype": "float32", "seed": 1}
-    layers = []
-    if recipe.rotation:
-        turn = recipe.rotation / 360.0  # keras-cv counts in turns
-        layers.append(keras_cv.layers.RandomRotation(turn, **common))
-    if recipe.translation:
-        shift = recipe.translation
-        layers.append(keras_cv.layers.RandomTranslation(shift, shift, **common))
-    if recipe.zoom:
-        layers.append(keras_cv.layers.RandomZoom((-recipe.zoom, recipe.zoom), **common))
-    return layers
 
 
 def _beta(seed, alpha):

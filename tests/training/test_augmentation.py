@@ -7,12 +7,12 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageEnhance, ImageOps
 
-from training import rand_augment
+from training import rand_augment, strokes
 from training.augmentation import augment_image, make_batch_augmentation
 from training.recipe import load_recipe
 
 RECIPE = load_recipe("digits")
-PLAIN = dataclasses.replace(RECIPE, rotation=0.0, translation=0.0, zoom=0.0, mixup=0.0)
+PLAIN = dataclasses.replace(RECIPE, **dict.fromkeys((*strokes.MOVES, "stroke"), 0.0))
 SEED = tf.constant([3, 4])
 LABELS = np.eye(8, dtype="float32")
 
@@ -29,10 +29,10 @@ def change(recipe, images, seed=SEED):
 def test_movements_treat_every_image_on_its_own():
     image = np.zeros((8, 32, 32, 3), "float32")
     image[:, 12:20, 12:20] = 200.0
-    moved, _ = change(dataclasses.replace(RECIPE, mixup=0.0), image)
+    moved, _ = change(dataclasses.replace(PLAIN, translation=0.1), image)
     assert len({array.tobytes() for array in moved}) == 8
     centre = np.array([np.argwhere(array[..., 0] > 50).mean(0) for array in moved])
-    assert 0.5 < np.abs(centre - 15.5).max() < 32 * RECIPE.translation * 1.5
+    assert 0.5 < np.abs(centre - 15.5).max() < 32 * 0.1 + 0.5
 
 
 def test_nothing_is_asked_for_and_nothing_is_done():

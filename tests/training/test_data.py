@@ -8,7 +8,7 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from common.errors import SettingError
-from training import data, sources
+from training import data, sources, strokes
 from training.recipe import load_recipe
 from training.unreadable import Unreadable
 
@@ -77,9 +77,8 @@ def test_an_epoch_can_be_entered_at_any_step(digits, recipe):
 
 
 def test_an_epoch_shows_every_image_once(digits):
-    plain = dataclasses.replace(
-        RECIPE, mixup=0.0, label_smoothing=0.0, rotation=0.0, translation=0.0, zoom=0.0
-    )
+    off = (*strokes.MOVES, "stroke", "label_smoothing")
+    plain = dataclasses.replace(RECIPE, **dict.fromkeys(off, 0.0))
     steps = data.steps_per_epoch(digits, plain)
     assert steps == 1257 // 64
     batches = numpy(data.training_batches(digits, plain, 0, 0, Unreadable(0)).take(steps))

@@ -220,7 +220,7 @@ import dataclasses, json, sys
 import keras, numpy as np, tensorflow as tf
 import training.model, training.run
 from tests.training.test_trainer import small_network
-from training import data
+from training import data, strokes
 from training.recipe import load_recipe
 from training.run import make_trainer
 from training.sources import open_source
@@ -232,7 +232,7 @@ keras.config.set_dtype_policy(precision)
 if name == "small":
     training.run.make_network = lambda *arguments: (small_network(10), None)
 recipe = dataclasses.replace(
-    load_recipe("digits"), drop_path_rate=0.0, rotation=0.0, translation=0.0, zoom=0.0, mixup=0.0,
+    load_recipe("digits"), **dict.fromkeys((*strokes.MOVES, "stroke", "drop_path_rate"), 0.0),
     clip_norm=0.5, warmup_epochs=0, precision=precision,
 )
 mirrored = make_strategy("mirrored", 2)
