@@ -23,7 +23,7 @@ from training.sight import HISTORY, TENSORBOARD
 CHECKPOINTS = "checkpoints"
 UNREADABLE = "unreadable.txt"
 
-PACKAGES = ("pale_tf", "tensorflow", "keras", "keras-cv", "tensorflow-datasets", "numpy")
+PACKAGES = ("pale_tf", "tensorflow", "keras", "tensorflow-datasets", "numpy")
 CALIBRATED = 64
 EXAMPLES = 5
 WORST = 24
