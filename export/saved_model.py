@@ -24,8 +24,8 @@ def main(argv=None):
     flags.out = flags.out.resolve()
     make_folder(parser, "--out", flags.out)
     make_folder(parser, "--out", flags.out.parent)  # is there, but perhaps not writable
-    import_tensorflow()
     use_cpu()  # for exact numbers, and the artifact runs beside this process
+    import_tensorflow()
     try:
         version, result = export(**vars(flags))
     except ProgramError as error:

@@ -22,8 +22,8 @@ def main(argv=None):
     if flags.out.suffix != ".tflite":
         parser.error(f"argument --out: must end in .tflite; got {flags.out}")
     make_folder(parser, "--out", flags.out.parent)
-    import_tensorflow()
     use_cpu()  # for exact numbers, and the artifact runs beside this process
+    import_tensorflow()
     from export.verify import print_table
 
     try:

@@ -34,8 +34,8 @@ def main(argv=None):
     add("--count", type=positive_int, default=COUNT, help="images at most (default: %(default)s)")
     add("--json", type=new_file, help="file to write")
     flags = parser.parse_args(argv)
-    import_tensorflow()
     use_cpu()  # for exact numbers, and the artifact runs beside this process
+    import_tensorflow()
     from common.files import write_json
     from common.trained import load_trained
 

@@ -24,14 +24,9 @@ export function evaluationImage(image, size, cropFraction) {
   return crop(resize(image, width, height), size);
 }
 
-// Averages blocks, so that a drawing looks as the data set's 8×8 scans do.
-export function shrink(image, grid) {
-  return resize(image, grid, grid, boxWeights);
-}
-
-function resize(image, width, height, weights = triangleWeights) {
-  const columns = weights(image.width, width);
-  const rows = weights(image.height, height);
+function resize(image, width, height) {
+  const columns = taps(image.width, width);
+  const rows = taps(image.height, height);
   const wide = new Float32Array(width * image.height * 3);
   for (let y = 0; y < image.height; y++) {
     for (let x = 0; x < width; x++) {
@@ -54,18 +49,8 @@ function resize(image, width, height, weights = triangleWeights) {
 }
 
 // Bilinear, wider than a pixel when it shrinks (antialiasing): for each pixel, sources and weights.
-function triangleWeights(source, target) {
-  const step = source / target;
-  const radius = Math.max(step, 1);
-  return taps(source, target, radius, (distance) => Math.max(0, 1 - Math.abs(distance) / radius));
-}
-
-function boxWeights(source, target) {
-  const radius = source / target / 2;
-  return taps(source, target, radius, (distance) => (Math.abs(distance) < radius ? 1 : 0));
-}
-
-function taps(source, target, radius, kernel) {
+function taps(source, target) {
+  const radius = Math.max(source / target, 1);
   return Array.from({length: target}, (_, i) => {
     const centre = ((i + 0.5) * source) / target;
     const first = Math.max(0, Math.floor(centre - radius));
@@ -73,7 +58,7 @@ function taps(source, target, radius, kernel) {
     const found = [];
     let sum = 0;
     for (let from = first; from <= last; from++) {
-      const weight = kernel(from + 0.5 - centre);
+      const weight = Math.max(0, 1 - Math.abs(from + 0.5 - centre) / radius);
       if (weight > 0) found.push([from, weight]);
       sum += weight;
     }

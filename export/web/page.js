@@ -1,8 +1,9 @@
 import {loadAndCompile, loadLiteRt, Tensor} from "@litertjs/core";
-import {evaluationImage, shrink, toImage} from "./images.js";
+import {prepareDrawing} from "./drawing.js";
+import {evaluationImage, toImage} from "./images.js";
 
 const TOP = 5;
-const PEN = 26; // pixels of the pad, of 256: a stroke is about one of the digits' 8 columns
+const PEN = 20; // pixels of the pad, of 256
 
 const element = (id) => document.getElementById(id);
 
@@ -20,8 +21,8 @@ async function main() {
     `${about.labels.length} classes, ${about.size}×${about.size} pixels, ` +
     `${about.megabytes.toFixed(1)} MB, WebAssembly, ${threads}`;
   const classify = classifier(model, about);
-  if (about.grid) usePad(about, classify);
-  else useFiles(about, classify);
+  if (about.drawn) usePad(classify);
+  else useFiles(classify);
   document.body.dataset.ready = "true";
 }
 
@@ -77,7 +78,7 @@ function show(probabilities, labels, milliseconds) {
   element("latency").textContent = `${milliseconds.toFixed(1)} ms`;
 }
 
-function usePad(about, classify) {
+function usePad(classify) {
   const pad = element("pad");
   const context = pad.getContext("2d", {willReadFrequently: true});
   element("drop").hidden = true;
@@ -108,8 +109,7 @@ function usePad(about, classify) {
     context.lineTo(...next);
     context.stroke();
     last = next;
-    const drawn = toImage(context.getImageData(0, 0, pad.width, pad.height));
-    classify(shrink(drawn, about.grid));
+    classify(prepareDrawing(toImage(context.getImageData(0, 0, pad.width, pad.height))));
   };
   pad.addEventListener("pointerdown", (event) => {
     pad.setPointerCapture(event.pointerId);
@@ -124,7 +124,7 @@ function usePad(about, classify) {
   clear();
 }
 
-function useFiles(about, classify) {
+function useFiles(classify) {
   const drop = element("drop");
   const open = async (file) => {
     if (!file) return;

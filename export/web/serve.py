@@ -21,7 +21,7 @@ from common.runtime import import_tensorflow, use_cpu
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 LIBRARY = FOLDER / "node_modules" / "@litertjs" / "core"
-GRIDS = {"digits": 8}  # data sets of drawings, and the pixels of a side of theirs
+DRAWN = "digits"  # the data set as whose images drawing.js prepares drawings
 
 
 def main(argv=None):
@@ -34,8 +34,8 @@ def main(argv=None):
     flags = parser.parse_args(argv)
     if not LIBRARY.is_dir():
         parser.error(f"the page needs LiteRT's library: npm ci --prefix {FOLDER}")
-    import_tensorflow()
     use_cpu()  # for exact numbers, and the artifact runs beside this process
+    import_tensorflow()
     with tempfile.TemporaryDirectory() as folder:
         files = {}
         try:
@@ -87,7 +87,7 @@ def make_files(path, folder):
         "cropFraction": about["crop_fraction"],
         "input": "images",
         "megabytes": described["bytes"] / 1e6,
-        "grid": GRIDS.get(about["dataset"]),
+        "drawn": about["dataset"] == DRAWN,
         **load_task(about["task"]).page(about["files"]),
     }
     return {"model.json": json.dumps(about).encode(), "model.tflite": model.read_bytes()}

@@ -12,7 +12,7 @@ import math
 import keras_cv
 import tensorflow as tf
 
-from training.data import rand_augment
+from training.data import rand_augment, strokes
 from training.data.seeds import following
 
 ERASED_AREA = (0.02, 1 / 3)
@@ -90,6 +90,11 @@ def make_batch_augmentation(settings):
             )  # instead of a `tf.random.Generator`
             images = layer(images, training=True)
         seed = following(seed, len(movements))
+        if settings.slant or settings.stretch:
+            own = following(seed, 4)
+            images = strokes.slant_and_stretch(images, own, settings.slant, settings.stretch)
+        if settings.stroke:
+            images = strokes.change_width(images, following(seed, 5), settings.stroke)
         if not settings.mixup or not settings.cutmix:
             method, alpha = (mixup, settings.mixup) if settings.mixup else (cutmix, settings.cutmix)
             return method(images, labels, seed, alpha) if alpha else (images, labels)

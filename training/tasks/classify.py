@@ -40,6 +40,9 @@ class Settings:
         rotation: Largest random rotation, in degrees.
         translation: Largest random shift, in parts of the image.
         zoom: Largest random change of scale, in parts of the image.
+        slant: Largest random shift of a row, in parts of its distance from the middle.
+        stretch: Largest random change of the width alone, in parts of the image.
+        stroke: Largest random share of a dilation or an erosion, in 0..1: thicker, thinner strokes.
         crop_fraction: In evaluation, the part of the image's short side that the central crop has.
     """
 
@@ -53,6 +56,9 @@ class Settings:
     rotation: float = 0.0
     translation: float = 0.0
     zoom: float = 0.0
+    slant: float = 0.0
+    stretch: float = 0.0
+    stroke: float = 0.0
     crop_fraction: float = 1.0
 
 
