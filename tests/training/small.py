@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from pale_tf import PaleConfig, pale_backbone
+from pale_tf.decay import no_weight_decay
 from training.data.sources import Source
-from training.loop.optimizer import exclude_from_decay, make_optimizer
+from training.loop.optimizer import make_optimizer
 from training.loop.trainer import Trainer
 from training.recipe import load_recipe
 from training.tasks import classify
@@ -51,8 +52,7 @@ def make_trainer(recipe=RECIPE, task=classify.TASK):
     keras.utils.set_random_seed(0)
     metrics = task.make_metrics(SOURCE)
     trainer = Trainer(small_network(), task, metrics, recipe.accumulate, recipe.ema_decay)
-    optimizer = make_optimizer(recipe, steps_per_epoch=5)
-    exclude_from_decay(optimizer, trainer.network)
+    optimizer = make_optimizer(recipe, 5, no_weight_decay(trainer.network))
     trainer.compile(optimizer, jit_compile=False)
     trainer.optimizer.build(trainer.network.trainable_variables)
     return trainer

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from pale_tf import PaleConfig, pale_backbone, pale_network
+from pale_tf.decay import no_weight_decay
 from tests.training.small import RECIPE
-from training.loop.optimizer import AdamW, exclude_from_decay, make_optimizer, make_schedule
+from training.loop.optimizer import AdamW, make_optimizer, make_schedule
 
 
 def decayed_paths(network):
     """Paths of the weights that the optimizer of a recipe decays."""
-    optimizer = make_optimizer(RECIPE, steps_per_epoch=19)
-    exclude_from_decay(optimizer, network)
+    optimizer = make_optimizer(RECIPE, 19, no_weight_decay(network))
     optimizer.build(network.trainable_variables)
     return {v.path for v in network.trainable_variables if optimizer._use_weight_decay(v)}
 

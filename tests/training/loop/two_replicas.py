@@ -17,7 +17,7 @@ import keras
 import numpy as np
 
 from tests.training.loop import additional
-from tests.training.small import small_network, with_settings
+from tests.training.small import small_network
 from training.data.batches import training_batches
 from training.data.sources import open_source
 from training.data.unreadable import Unreadable
@@ -75,7 +75,7 @@ def compare(case, strategies, recipe, source):
 def main():
     data_dir, precision, *cases = sys.argv[1:]
     keras.config.set_dtype_policy(precision)
-    recipe = with_settings(load_recipe("digits"), rotation=0.0, translation=0.0, zoom=0.0)
+    recipe = dataclasses.replace(load_recipe("digits"), settings={})
     recipe = dataclasses.replace(
         recipe, drop_path_rate=0.0, clip_norm=0.5, warmup_epochs=0, precision=precision
     )
