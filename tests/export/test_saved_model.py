@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from export import saved_model
 from pale_tf import PaleN
+from tests.export.conftest import needs_bfloat16
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -86,10 +87,7 @@ def headless(folder):
     return path
 
 
-@pytest.mark.skipif(
-    "ONEDNN_MAX_CPU_ISA" in os.environ,
-    reason="TensorFlow asks the CPU itself for bfloat16; oneDNN, held back, has no primitive then",
-)
+@needs_bfloat16
 def test_bfloat16_is_smaller_as_good_and_floats_outside(program, run, network, images, tmp_path):
     done = program(
         *("export/saved_model.py", run, "--out", tmp_path / "models" / "digits"),
