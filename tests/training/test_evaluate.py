@@ -41,17 +41,17 @@ def test_refuses_other_classes(make_run, program, tmp_path):
     )
 
 
-def test_refuses_what_is_no_run(program, tmp_path):
+def test_refuses_what_is_no_run(tmp_path, capsys):
     (tmp_path / "model.keras").write_text("")
     for arguments, message in [
         ((tmp_path / "absent",), "argument RUN: there is no model.keras in"),
         ((tmp_path,), f"{tmp_path}/config.json is not the configuration of a run"),
         ((tmp_path, "--json", tmp_path), f"argument --json: cannot write the file {tmp_path}"),
     ]:
-        done = program("training/evaluate.py", *arguments)
-        assert done.returncode == 2
-        assert done.stderr.startswith(f"evaluate.py: error: {message}")
-        assert len(done.stderr.splitlines()) == 1
+        with pytest.raises(SystemExit, match="2"):
+            evaluate.main(list(map(str, arguments)))
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f": error: {message}" in line
 
 
 def test_the_table_has_the_worst_classes_first(capsys):

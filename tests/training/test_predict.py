@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.predict import read_image
+from training.predict import main, read_image
 
 
 def test_predicts_any_image_file(make_run, program, tmp_path):
@@ -34,13 +34,13 @@ def test_predicts_any_image_file(make_run, program, tmp_path):
         assert best[name] == (pytest.approx(score, abs=0.011), label)
 
 
-def test_a_run_without_its_labels_is_refused(make_run, program, tmp_path):
+def test_a_run_without_its_labels_is_refused(make_run, tmp_path, capsys):
     shutil.copy(make_run(1)[0] / "model.keras", tmp_path)
     Image.new("L", (8, 8)).save(tmp_path / "gray.png")
-    done = program("training/predict.py", tmp_path, tmp_path / "gray.png")
-    assert done.returncode == 2
-    assert done.stderr == (
-        f"predict.py: error: argument RUN: {tmp_path} has 0 labels for a network of 10 classes\n"
+    with pytest.raises(SystemExit, match="2"):
+        main([str(tmp_path), str(tmp_path / "gray.png")])
+    assert capsys.readouterr().err.endswith(
+        f": error: argument RUN: {tmp_path} has 0 labels for a network of 10 classes\n"
     )
 
 

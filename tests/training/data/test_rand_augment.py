@@ -24,7 +24,7 @@ def photo():
         (rand_augment.invert, ImageOps.invert, 0),
         (rand_augment.posterize, lambda image: ImageOps.posterize(image, 2), 0),
         (rand_augment.solarize, lambda image: ImageOps.solarize(image, 128), 0),
-        # Pillow rounds the grey, and then the result down.
+        # Pillow rounds the gray, and then the result down.
         (rand_augment.color, lambda image: ImageEnhance.Color(image).enhance(0.55), 1.23),
         (rand_augment.contrast, lambda image: ImageEnhance.Contrast(image).enhance(0.55), 1.01),
         (rand_augment.brightness, lambda image: ImageEnhance.Brightness(image).enhance(0.55), 1.01),

@@ -1,4 +1,4 @@
-"""What a run is made of, and errors of TensorFlow that are no fault of the program."""
+"""The parts of a run, and errors of TensorFlow that are no fault of the program."""
 
 import dataclasses
 

@@ -1,8 +1,8 @@
 """Run by test_trainer.py in a process of its own: ten steps on one replica and on two.
 
 Arguments: folder of TFDS data sets, dtype policy, and cases: names of attentions; `linear`, for
-Pale attention with linear projections; `pale_n`, for the whole network of that name; `additional
-losses`, for a step by hand.
+Pale attention with linear projections; `mixed`, for several of these in one network; `pale_n`, for
+the network of that name; `additional losses`, for a step by hand.
 """
 
 import dataclasses
@@ -27,6 +27,7 @@ from training.recipe import load_recipe
 from training.tasks import classify
 
 STEPS = 10
+IMAGE_SIZE = 64  # the maps of the stages: 16, 8, 4 and 2
 
 
 def train(strategy, recipe, task, source, rematerialized):
@@ -52,18 +53,29 @@ def train(strategy, recipe, task, source, rematerialized):
     return before, [*(variable.numpy() for variable in variables), np.array(scores)]
 
 
+def make_network(case):
+    """A small network, with a second block, whose windows are shifted, in the first stage."""
+    if case == "mixed":
+        options = ({}, {"region_size": 2}, {}, {"projection": "linear"})
+        attentions = ("shifted_window", "messenger", "pale", "pale")
+        changes = {"attention": attentions, "attention_options": options}
+    elif case == "linear":
+        changes = {"projection": "linear"}
+    else:
+        options = {"region_size": 2} if case == "messenger" else {}
+        changes = {"attention": case, "attention_options": options}
+    return small_network(10, IMAGE_SIZE, depths=(2, 1, 1, 1), **changes)
+
+
 def compare(case, strategies, recipe, source):
     """Largest difference between the two, and the largest move of a weight."""
     if case == "additional losses":
         differences = [additional.errors(strategy, 2) for strategy in strategies]
         return float(np.max(differences)), 1.0
+    one, two = strategies
     task = classify.TASK
     if case != "pale_n":
-        changes = {"projection": "linear"} if case == "linear" else {"attention": case}
-        # A second block, whose windows are shifted, where there are several windows.
-        network = lambda recipe, source: small_network(10, depths=(2, 1, 1, 1), **changes)  # noqa: E731
-        task = dataclasses.replace(task, make_network=network)
-    one, two = strategies
+        task = dataclasses.replace(task, make_network=lambda recipe, source: make_network(case))
     before, expected = train(one, recipe, task, source, ())
     # Rematerialization changes no number.
     _, actual = train(two, recipe, task, source, (1, 2, 3, 4))
@@ -75,10 +87,9 @@ def compare(case, strategies, recipe, source):
 def main():
     data_dir, precision, *cases = sys.argv[1:]
     keras.config.set_dtype_policy(precision)
-    recipe = dataclasses.replace(load_recipe("digits"), settings={})
-    recipe = dataclasses.replace(
-        recipe, drop_path_rate=0.0, clip_norm=0.5, warmup_epochs=0, precision=precision
-    )
+    changes = {"clip_norm": 0.5, "warmup_epochs": 0, "precision": precision, "settings": {}}
+    recipe = dataclasses.replace(load_recipe("digits"), drop_path_rate=0.0, **changes)
+    recipe = dataclasses.replace(recipe, image_size=IMAGE_SIZE)
     mirrored = make_strategy("mirrored", 2)
     strategies = (make_strategy("none"), mirrored)
     source = open_source("digits", data_dir)
