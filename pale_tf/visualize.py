@@ -1,6 +1,6 @@
 """Regions that tokens and networks look at, measured and not taken from definitions. No pictures.
 
-`python benchmarks/figure1.py` draws them.
+`python -m benchmarks.figure1` draws them.
 """
 
 import keras

@@ -25,7 +25,7 @@ class Recipe:
         learning_rate: Peak of the schedule at a batch of `base_batch_size`; it is scaled in
             proportion to the batch. Linear warm-up, then cosine to 0.
         base_batch_size: The batch for which `learning_rate` is given.
-        warmup_epochs: Length of the warm-up.
+        warmup_epochs: Length of the warm-up; half of the run at most. May be a fraction.
         weight_decay: Decoupled weight decay of AdamW. Norms, biases and position encodings have
             none.
         attention: Name of the attention of all blocks, a key of
@@ -47,7 +47,7 @@ class Recipe:
     batch_size: int
     learning_rate: float
     base_batch_size: int
-    warmup_epochs: int
+    warmup_epochs: float
     weight_decay: float
     attention: str | None = None
     clip_norm: float | None = None

@@ -4,7 +4,7 @@ Everything is a function of its arguments and a seed, so that a resumed run draw
 interrupted one would have drawn. keras-cv's layers that move images take their random numbers from
 an object that we can put in its place. Its Mixup, CutMix and RandAugment do not; Keras' own layers
 can be seeded, but are several times slower than what is here
-(`python benchmarks/input_pipeline.py`).
+(`python -m benchmarks.input_pipeline`).
 """
 
 import math

@@ -1,7 +1,7 @@
 """RandAugment (Cubuk et al. 2020) in plain TensorFlow operations on one image.
 
 The libraries have it, but Keras' reaches 3% and keras-cv's 27% of the images/s that decoding and
-cropping give (`python benchmarks/input_pipeline.py` measures them again), and what they draw cannot
+cropping give (`python -m benchmarks.input_pipeline` measures them again), and what they draw cannot
 be drawn again in the middle of an epoch, which resuming needs.
 
 The operations and their ranges are those of the "increasing" set of timm's `rand-m9-mstd0.5-inc1`,
