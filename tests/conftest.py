@@ -9,6 +9,11 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
+# TensorFlow asks the CPU itself whether it computes in bfloat16; oneDNN, held back to play an older
+# one, has no primitive then.
+HAS_BFLOAT16 = "ONEDNN_MAX_CPU_ISA" not in os.environ
+needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="oneDNN is held back")
+
 
 def pytest_collection_modifyitems(items):
     """Keeps on one of the processes that run the tests what shares an expensive fixture: a file,

@@ -1,7 +1,5 @@
 """Shared by the tests of export: a trained network, its SavedModel, images."""
 
-import os
-
 import keras
 import numpy as np
 import pytest
@@ -12,11 +10,6 @@ from sklearn.datasets import load_digits
 from export import tflite
 from export.serving.clients import GrpcClient, RestClient
 from tests.export.server import Model, grpc_server, rest_server
-
-needs_bfloat16 = pytest.mark.skipif(
-    "ONEDNN_MAX_CPU_ISA" in os.environ,
-    reason="TensorFlow asks the CPU itself for bfloat16; oneDNN, held back, has no primitive then",
-)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from export.network import compile_attention, features, inference_network, pyram
 from export.tasks import Task
 from export.tasks.classify import TASK
 from pale_tf import PaleN, fuse
-from tests.export.conftest import needs_bfloat16
+from tests.conftest import needs_bfloat16
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from export import saved_model
 from pale_tf import PaleN
-from tests.export.conftest import needs_bfloat16
+from tests.conftest import needs_bfloat16
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 

@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from tests.conftest import HAS_BFLOAT16
+
 
 def randomize(layer, seed):
     """Gives every weight of `layer` random values, BatchNorm's statistics too."""
@@ -34,7 +36,7 @@ def run_layer(make, weight_count=None, channels=8, output_shape=None):
     _check_config(make, channels)
     _check_dynamic(make(), channels)
     _check_fit(make, channels)
-    for policy in ("mixed_float16", "mixed_bfloat16"):
+    for policy in ("mixed_float16", *["mixed_bfloat16"] * HAS_BFLOAT16):
         _check_mixed(make, policy, channels)
 
 
