@@ -10,10 +10,9 @@ sees such drawings (benchmarks/hands.py) in training.
 
 import numpy as np
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
 
 from benchmarks.hands import SHAPES, make_drawings
+from benchmarks.tables import print_table
 from benchmarks.timing import origin
 from common.cli import Parser, natural_int, new_file, positive_int, run_folder
 from common.files import replacing, write_json
@@ -36,7 +35,7 @@ def main(argv=None):
         for path in (run / MODEL, run / EMA_MODEL)
         if path.exists()
     }
-    print_table(answers, digits)
+    print_table(table_rows(answers, digits), f"{len(digits)} drawings, {flags.per_digit} a digit")
     if flags.sheet:
         first = next(iter(answers.values()))
         with replacing(flags.sheet) as temporary:
@@ -67,15 +66,14 @@ def network_images(prepared):
     return np.stack([evaluation_image(image[..., None], 32) for image in prepared])
 
 
-def print_table(answers, digits):
-    table = Table(title=f"{len(digits)} drawings: right answers, in all and of each digit")
-    for heading in ("", "accuracy", *SHAPES):
-        table.add_column(heading, justify="right" if heading else "left")
+def table_rows(answers, digits):
+    """Heading and rows of the table: share of right answers, and their number for each digit."""
+    rows = [["", "right", *SHAPES]]
     for name, given in answers.items():
         right = given == digits
-        each = [f"{right[digits == digit].mean():.0%}" for digit in range(10)]
-        table.add_row(name, f"{right.mean():.3f}", *each)
-    Console().print(table)
+        each = [f"{right[digits == digit].sum()}" for digit in range(10)]
+        rows.append([name, f"{right.mean():.3f}", *each])
+    return rows
 
 
 def draw_sheet(drawings, right, per_digit):
