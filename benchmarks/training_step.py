@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from training.data.sources import Source
-from training.loop.run import make_trainer
+from training.loop.building import make_trainer
 from training.recipe import load_recipe
 from training.tasks import load_task
 

@@ -58,13 +58,6 @@ def seed(text):
     return _bounded_int(text, 0, 2**32 - 1)
 
 
-def one_of(text, names):
-    """Returns `text` if it is one of `names`; an argparse error that lists them otherwise."""
-    if text not in names:
-        raise argparse.ArgumentTypeError(f"must be one of {', '.join(names)}; got {text!r}")
-    return text
-
-
 def _bounded_int(text, low, high=None):
     limits = f"{low} or more" if high is None else f"in {low}..{high}"
     if not text.isdecimal() or int(text) < low or (high is not None and int(text) > high):

@@ -51,6 +51,9 @@ def read_labels(folder):
 def _upgraded(recipe):
     """A recipe with its task's `settings` apart, as they have been written since version 0.2."""
     if "task" in recipe:
+        recipe = {"settings": {}, **recipe}
+        if not isinstance(recipe["settings"], dict) or not isinstance(recipe["task"], str):
+            raise TypeError("`task` must be a name and `settings` an object")
         return recipe
     settings = {name: recipe.pop(name) for name in _CLASSIFY_SETTINGS if name in recipe}
     return {"task": "classify", **recipe, "settings": settings}

@@ -1,7 +1,6 @@
 """The inference form of a network: the same numbers from fewer operations.
 
-Here is what depends on how layers are joined. What a layer makes of itself, it knows itself:
-`pale_tf.layers.folding`.
+This module handles how layers are connected. Each layer folds itself: `pale_tf.layers.folding`.
 """
 
 import typing

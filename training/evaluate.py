@@ -86,7 +86,10 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100):
     task = load_task(recipe.task)
     source = task.open_source(recipe.dataset, data_dir)
     for name, text in task.files(source).items():
-        own = (run / name).read_text()
+        try:
+            own = (run / name).read_text()
+        except OSError as error:
+            raise SettingError(f"argument RUN: cannot read {run / name}: {error}") from error
         if own != text:
             raise SettingError(
                 f"argument --dataset: {run / name} has {_ends(own)}; {recipe.dataset} has "
@@ -109,7 +112,7 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100):
 def _ends(text):
     """The lines of a file in a few words."""
     lines = text.splitlines()
-    return f"{len(lines)} lines, {lines[0]} to {lines[-1]}"
+    return f"{len(lines)} lines, {lines[0]} to {lines[-1]}" if lines else "no lines"
 
 
 def print_table(scores, rows):

@@ -14,7 +14,6 @@ from common.cli import (
     existing_weights,
     make_folder,
     natural_int,
-    one_of,
     positive_int,
     seed,
 )
@@ -28,20 +27,18 @@ from training.settings import RunSettings
 DEFAULT_RECIPE = "digits"
 
 
-def model_name(text):
-    """argparse type: the name of a network."""
+def check_network(model, attention):
+    """Raises a `SettingError` unless two flags name a network and an attention, or are None."""
+    if model is None and attention is None:
+        return
     import_tensorflow()  # takes seconds, but will be needed anyway
     from pale_tf.configs import NETWORKS
-
-    return one_of(text, NETWORKS)
-
-
-def attention_name(text):
-    """argparse type: the name of an attention."""
-    import_tensorflow()
     from pale_tf.layers.attention import ATTENTIONS
 
-    return one_of(text, ATTENTIONS)
+    for flag, name, known in (("model", model, NETWORKS), ("attention", attention, ATTENTIONS)):
+        if name is not None and name not in known:
+            names = ", ".join(known)
+            raise SettingError(f"argument --{flag}: must be one of {names}; got {name!r}")
 
 
 def main(argv=None):
@@ -88,13 +85,11 @@ def add_recipe_flags(add):
     )
     add(
         "--model",
-        type=model_name,
         help="network: pale_n, pale_t, pale_s, pale_b, swin_t, cswin_t and others of "
         "pale_tf.configs.NETWORKS (default: the recipe's)",
     )
     add(
         "--attention",
-        type=attention_name,
         help="attention of all blocks, such as pale, shifted_window, cross_shaped or global: "
         "docs/attentions.md (default: the model's)",
     )
@@ -212,6 +207,7 @@ def choose(flags):
     fields = [field.name for field in dataclasses.fields(Recipe)]
     given = {name: getattr(flags, name, None) for name in fields}
     given = {name: value for name, value in given.items() if value is not None}
+    check_network(flags.model, flags.attention)
     config = None if flags.out is None else flags.out / CONFIG
     if flags.resume and config is None:
         raise SettingError("argument --resume: needs --out, the folder of the run")
@@ -223,7 +219,8 @@ def choose(flags):
         recipe = dataclasses.replace(load_recipe(name), **given)
         own = {"recipe": name, "out": out, "seed": seed, "weights": flags.weights}
     kept = {field.name for field in dataclasses.fields(RunSettings)} - set(own)
-    return recipe, RunSettings(**own, **{name: getattr(flags, name) for name in kept})
+    rest = {name: getattr(flags, name) for name in kept}
+    return recipe, RunSettings(**own, **rest | {"rematerialize": tuple(flags.rematerialize)})
 
 
 def read_own(flags, given):
@@ -234,15 +231,17 @@ def read_own(flags, given):
         given: Dict of the flags that override the recipe.
 
     Returns:
-        The `Recipe`, and a dict of `recipe` (its name), `out`, `seed` and `weights`.
+        The `Recipe`, and a dict of `out`, `seed`, `weights` and `recipe`, its name.
 
     Raises:
         SettingError: If a flag contradicts the run.
     """
     recipe, config = read_recipe(flags.out), read_config(flags.out)
     recorded = config.get("flags", {})
-    weights = recorded.get("weights")
-    own = {"seed": config.get("seed", 0), "weights": weights and pathlib.Path(weights)}
+    weights, name = recorded.get("weights"), recorded.get("recipe")
+    own = {"seed": config.get("seed"), "weights": weights and pathlib.Path(weights), "recipe": name}
+    if own["seed"] is None:
+        raise SettingError(f"{flags.out / CONFIG} is not the configuration of a run: no seed")
     given = given | {name: getattr(flags, name) for name in own}
     for name, value in given.items():
         known = own[name] if name in own else getattr(recipe, name)
@@ -251,7 +250,7 @@ def read_own(flags, given):
                 f"argument --{name.replace('_', '-')}: the run in {flags.out} has {known}, and "
                 f"goes on with it. Received: {value}"
             )
-    return recipe, {"recipe": recorded.get("recipe"), "out": flags.out, **own}
+    return recipe, {"out": flags.out, **own}
 
 
 def check(parser, recipe, settings, resume):

@@ -23,27 +23,32 @@ def main(argv=None):
     import_tensorflow()  # takes seconds; wrong flags do not wait for it
     import numpy as np
 
+    from common.orientation import exif_orientation, turn
     from common.trained import load_trained
     from training.tasks import load_task
+
+    def read(path):
+        """Reads an image as training and the server do: turned as the EXIF data of a JPEG say."""
+        pixels, encoded = np.asarray(read_image(path)), pathlib.Path(path).read_bytes()
+        return turn(pixels, exif_orientation(encoded)).numpy()
 
     try:
         trained = load_trained(flags.run)
         task = load_task(trained.recipe["task"])
         for start in range(0, len(flags.images), BATCH):
             paths = flags.images[start : start + BATCH]
-            images = [np.asarray(read_image(path)) for path in paths]
-            for path, lines in zip(paths, task.predict(trained, images), strict=True):
+            answers = task.predict(trained, [read(path) for path in paths])
+            for path, lines in zip(paths, answers, strict=True):
                 print("\n  ".join([path, *lines]))
     except SettingError as error:
-        parser.error(str(error))
+        parser.error(f"argument RUN: {str(error).removeprefix('argument RUN: ')}")
 
 
 def read_image(path):
-    """Reads an image file as RGB, turned as its EXIF data say: so do training and the server."""
-    from PIL import Image, ImageOps
+    """Reads an image file as RGB, as its pixels are stored."""
+    from PIL import Image
 
     with Image.open(path) as image:
-        image = ImageOps.exif_transpose(image)
         if image.mode.startswith("I"):  # 16 bits, which `convert` would clip, not scale
             image = image.point(lambda value: value / 256).convert("L")
         return image.convert("RGB")

@@ -16,11 +16,11 @@ from export.litert.layer_errors import layer_errors
 from export.verification.comparison import missed_bounds
 from export.verification.running import THREADS, lite_outputs, open_lite
 
-# It says how much memory that takes, which is what calibration is about.
+# LiteRT warns that keeping all tensors takes memory. Calibration needs them.
 warnings.filterwarnings("ignore", message=".*experimental_preserve_all_tensors")
 
-# They hold the weights, and XNNPACK computes them in eight bits. Depth-wise convolutions have few
-# weights, and to convert what goes in and out takes longer than eight bits save.
+# These operations hold the weights, and XNNPACK computes them in eight bits. Depth-wise
+# convolutions have few weights: converting their inputs takes longer than eight bits save.
 QUANTIZED = (TFLOperationName.FULLY_CONNECTED, TFLOperationName.CONV_2D)
 
 QUIET = {"enable_progress_bar": False, "enable_progress_report": False}

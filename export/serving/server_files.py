@@ -21,8 +21,8 @@ LARGEST_BATCH = 32
 BATCH_TIMEOUT_MICROS = 2000
 MAX_ENQUEUED_BATCHES = 100
 
-# Of the server. On CPUs, oneDNN packs the weights for its products once, and not for every request:
-# what is served does not change.
+# The server's environment. On CPUs, oneDNN then packs the weights for its products once instead of
+# for every request, because the weights of a served version never change.
 ENVIRONMENT = {"TF_ONEDNN_ASSUME_FROZEN_WEIGHTS": "1"}
 
 MONITORING_TEXT = """\

@@ -14,8 +14,8 @@ def new_version(folder):
     """Gives an empty folder to fill, and makes it the next version of the model in `folder`.
 
     A server that polls `folder` sees the version appear whole: its contents are on the disk before
-    it gets its number, by a rename. Several may be made at the same time. What is killed leaves a
-    hidden folder, which servers pass over.
+    it gets its number, by a rename. Several may be made at the same time. An export
+    that is killed leaves a hidden folder, which servers ignore.
 
     Args:
         folder: A `pathlib.Path`; the numbers of its versions are the names of its folders.

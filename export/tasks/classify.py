@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from common.errors import SettingError
+from common.labels import labels_of, labels_text
 from common.run_files import LABELS
 from export.tasks import Task
 from export.verification import comparison
@@ -35,17 +36,7 @@ def check(trained):
             f"argument RUN: must be a Pale Transformer with a classifier; {network.name} has no "
             "layer named predictions"
         )
-    classes = network.output_shape[-1]
-    if len(labels_of(trained)) != classes:
-        raise SettingError(
-            f"argument RUN: {trained.folder} has {len(trained.labels)} labels for a network of "
-            f"{classes} classes"
-        )
-
-
-def labels_of(trained):
-    """Names of the classes: those of the run or, without any, their numbers."""
-    return trained.labels or [str(index) for index in range(trained.network.output_shape[-1])]
+    labels_of(trained)
 
 
 def outputs(network):
@@ -143,7 +134,7 @@ def facts(trained):
 
 def files(trained):
     """`labels.txt`, a line a class."""
-    return {LABELS: "".join(f"{label}\n" for label in labels_of(trained))}
+    return {LABELS: labels_text(labels_of(trained))}
 
 
 def page(files):

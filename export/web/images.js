@@ -15,7 +15,7 @@ function round(x) {
   return nearest - x === 0.5 && nearest % 2 ? nearest - 1 : nearest;
 }
 
-// Scales the short side to size / cropFraction and crops the centre.
+// Scales the short side to size / cropFraction and crops the center.
 export function evaluationImage(image, size, cropFraction) {
   const short = round(size / cropFraction);
   const scale = short / Math.min(image.width, image.height);
@@ -52,13 +52,13 @@ function resize(image, width, height) {
 function taps(source, target) {
   const radius = Math.max(source / target, 1);
   return Array.from({length: target}, (_, i) => {
-    const centre = ((i + 0.5) * source) / target;
-    const first = Math.max(0, Math.floor(centre - radius));
-    const last = Math.min(source - 1, Math.ceil(centre + radius));
+    const center = ((i + 0.5) * source) / target;
+    const first = Math.max(0, Math.floor(center - radius));
+    const last = Math.min(source - 1, Math.ceil(center + radius));
     const found = [];
     let sum = 0;
     for (let from = first; from <= last; from++) {
-      const weight = Math.max(0, 1 - Math.abs(from + 0.5 - centre) / radius);
+      const weight = Math.max(0, 1 - Math.abs(from + 0.5 - center) / radius);
       if (weight > 0) found.push([from, weight]);
       sum += weight;
     }

@@ -71,7 +71,6 @@ def make_files(path, folder):
     """
     from export import tflite
     from export.litert.metadata import read_about
-    from export.tasks import load_task
     from export.verification.artifacts import describe
 
     model = path
@@ -88,9 +87,26 @@ def make_files(path, folder):
         "input": "images",
         "megabytes": described["bytes"] / 1e6,
         "drawn": about["dataset"] == DRAWN,
-        **load_task(about["task"]).page(about["files"]),
+        **described_page(path, about),
     }
     return {"model.json": json.dumps(about).encode(), "model.tflite": model.read_bytes()}
+
+
+def described_page(path, about):
+    """The fields of `model.json` that the task of a network adds.
+
+    Raises:
+        SettingError: If there is no such task, or the page does not show its results.
+    """
+    from export.tasks import load_task
+
+    try:
+        page = load_task(about["task"]).page(about["files"])
+    except ValueError as error:
+        raise SettingError(f"argument RUN: the task of {path} {error}") from error
+    if not page:
+        raise SettingError(f"argument RUN: the page shows no results of the task {about['task']!r}")
+    return page
 
 
 def make_server(files, port):

@@ -16,7 +16,7 @@ def test_counts_the_operations_of_a_function(tmp_path):
 
 
 def test_tells_what_is_fused(tmp_path):
-    """The trace of a SavedModel names the fused operations of its optimised graph."""
+    """The trace of a SavedModel names the fused operations of its optimized graph."""
     import tensorflow as tf
 
     kernel = tf.Variable(tf.random.normal((8, 16)))

@@ -278,7 +278,7 @@ FROM_INPUTS = {
 
 
 def outputs(layer, x):
-    """What `layer`, whose projections are linear, makes of the map `[H, W, C]`."""
+    """Outputs of `layer`, whose projections are linear, for the map `[H, W, C]`."""
     name = type(layer).__name__
     if name in FROM_INPUTS:
         out = FROM_INPUTS[name](layer, x)

@@ -93,7 +93,7 @@ def pale_region(token, height, width, pale_size, implementation):
 
 
 def pale_outputs(query, key, value, num_heads, pale_size, implementation):
-    """What the tokens of a map receive, `[H, W, C]`, before the output projection."""
+    """Values that the tokens of a map receive, `[H, W, C]`, before the output projection."""
     height, width, channels = query.shape
     rows, columns = pale_pair(pale_size)
     out = np.empty_like(query)

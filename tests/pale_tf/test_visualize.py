@@ -1,4 +1,4 @@
-"""What is measured of tokens, against definitions."""
+"""Measurements of tokens, against definitions."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Augmentation of training images and batches. The only module that knows keras-cv.
+"""Augmentation of training images and batches. No other module of training knows keras-cv.
 
 Everything is a function of its arguments and a seed, so that a resumed run draws what the
 interrupted one would have drawn. keras-cv's layers that move images take their random numbers from
@@ -29,7 +29,7 @@ def augment_image(image, seed, settings):
     Args:
         image: float32 `[S, S, 3]`, values in 0..255.
         seed: Integer tensor `[2]`.
-        settings: `training.tasks.classify.Settings`.
+        settings: Settings of a task, such as `training.tasks.classify.Settings`.
 
     Returns:
         float32 `[S, S, 3]`, values in 0..255.
@@ -73,7 +73,7 @@ def make_batch_augmentation(settings):
     """Makes the augmentation of whole batches.
 
     Args:
-        settings: `training.tasks.classify.Settings`.
+        settings: Settings of a task, such as `training.tasks.classify.Settings`.
 
     Returns:
         A function of images (float32 `[B, S, S, 3]`, values in 0..255), labels (float32

@@ -1,5 +1,7 @@
 """Distribution strategies, and what a model needs to train well under one."""
 
+import threading
+
 import keras
 import tensorflow as tf
 
@@ -106,6 +108,7 @@ def prepare_replicas(strategy, model):
     """
     if strategy.num_replicas_in_sync > 1:
         _synchronize_batch_norm(model)
+        _separate_losses(model)
         separate_random_states(strategy, model)
 
 
@@ -137,6 +140,27 @@ def _make_mirrored(cpu_replicas):
     logical = [tf.config.LogicalDeviceConfiguration()] * cpu_replicas
     tf.config.set_logical_device_configuration(cpu, logical)
     return tf.distribute.MirroredStrategy([f"CPU:{index}" for index in range(cpu_replicas)])
+
+
+class _Losses(threading.local):
+    """The losses that a layer adds, apart for each replica: each runs in a thread of its own."""
+
+    def __init__(self):
+        self._values = []
+        self.extend, self.clear = self._values.extend, self._values.clear
+
+    def __getitem__(self, index):
+        return self._values[index]
+
+
+def _separate_losses(model):
+    """Keeps the losses of `add_loss` apart for each replica.
+
+    Replicas take turns in the middle of a step, where BatchNorm is synchronized. In one list, one
+    would clear or count what another has added.
+    """
+    for layer in model._flatten_layers():
+        layer._losses = _Losses()
 
 
 def _synchronize_batch_norm(model):

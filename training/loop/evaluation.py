@@ -5,6 +5,7 @@ import sys
 import rich.progress
 import tensorflow as tf
 
+from common.errors import SettingError
 from training.data.batches import evaluation_batches
 
 
@@ -25,6 +26,7 @@ def evaluate_networks(networks, task, source, split, transforms, batch_size, unr
 
     Raises:
         UnreadableImagesError: If too many images cannot be read.
+        SettingError: If none can.
     """
     runs = {name: _compiled(network) for name, network in networks.items()}
     reports = {name: task.make_report(task, source) for name in networks}
@@ -42,6 +44,8 @@ def evaluate_networks(networks, task, source, split, transforms, batch_size, unr
             if counted.any():
                 reports[name].add(readable_images, _rows(run(images), counted), readable_targets)
         unreadable.check()
+    if not all(report.images for report in reports.values()):
+        raise SettingError(f"no image of {split} can be read")
     return reports
 
 

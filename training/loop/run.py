@@ -8,18 +8,14 @@ import typing
 import keras
 import tensorflow as tf
 
-from common.errors import SettingError, WriteError
-from pale_tf import rematerialize
-from pale_tf.decay import no_weight_decay
-from pale_tf.weights import load_weights
 from training.data.batches import (
     Transforms,
     evaluation_batches,
     evaluation_steps,
     steps_per_epoch,
     traced_once,
+    training_batches,
 )
-from training.data.batches import training_batches as batches_of_epoch
 from training.data.sources import Source
 from training.data.unreadable import Unreadable
 from training.distribution.strategies import (
@@ -27,12 +23,12 @@ from training.distribution.strategies import (
     chief_first,
     distribute,
     make_strategy,
-    prepare_replicas,
     worker_of,
 )
-from training.errors import OutOfMemoryError, ReadError, WorkerLostError
 from training.loop import checkpoints, monitor, run_folder
-from training.loop.optimizer import make_optimizer, make_schedule
+from training.loop.building import make_trainer
+from training.loop.errors import errors_in_one_line
+from training.loop.optimizer import make_schedule
 from training.loop.stopping import Guard
 from training.loop.trainer import Trainer
 from training.recipe import Recipe
@@ -97,28 +93,6 @@ def train(recipe, settings, task=None):
             print(run_folder.summary(settings.out, task))
 
 
-@contextlib.contextmanager
-def errors_in_one_line(strategy):
-    """Makes a `ProgramError` of those errors of TensorFlow that are no fault of the program."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        reason = " ".join(error.message.split())[:200]
-        if isinstance(error, tf.errors.ResourceExhaustedError) and "No space left" in reason:
-            raise WriteError(f"the disk is full ({reason})") from error
-        if isinstance(error, tf.errors.ResourceExhaustedError):
-            raise OutOfMemoryError(
-                f"out of memory: a smaller --batch-size takes less, or --accumulate ({reason})"
-            ) from error
-        if isinstance(error, tf.errors.NotFoundError | tf.errors.PermissionDeniedError):
-            raise ReadError(f"a file can no longer be read ({reason})") from error
-        if strategy != "multi_worker" or isinstance(error, tf.errors.InvalidArgumentError):
-            raise
-        raise WorkerLostError(
-            f"another worker is gone; start all workers again with --resume ({reason})"
-        ) from error
-
-
 def prepare(recipe, settings, task, strategy):
     """Opens the data, builds the network, and goes to the last checkpoint if there is one.
 
@@ -149,60 +123,19 @@ def prepare(recipe, settings, task, strategy):
     unreadable = Unreadable(settings.max_unreadable, folder / run_folder.UNREADABLE)
     transforms = traced_once(task.make_transforms(recipe, source))
     run = Run(
-        *(recipe, settings, task, strategy, source, transforms, steps, trainer, position),
-        *(unreadable, chief),
+        recipe=recipe,
+        settings=settings,
+        task=task,
+        strategy=strategy,
+        source=source,
+        transforms=transforms,
+        steps=steps,
+        trainer=trainer,
+        position=position,
+        unreadable=unreadable,
+        chief=chief,
     )
     return run, notes
-
-
-def make_trainer(
-    strategy,
-    recipe,
-    task,
-    source,
-    steps_per_epoch,
-    *,
-    weights=None,
-    rematerialized=(),
-    jit=False,
-    steps_per_execution=1,
-):
-    """Builds everything that is trained, in the scope of a strategy.
-
-    Args:
-        strategy: A `tf.distribute.Strategy`.
-        recipe: The `Recipe`.
-        task: The `Task`.
-        source: The `Source` of the images.
-        steps_per_epoch: Optimizer steps in an epoch.
-        weights: Path of the weights to start from, or None.
-        rematerialized: Stages to `rematerialize`.
-        jit: Whether XLA compiles the step.
-        steps_per_execution: Steps in one execution of TensorFlow.
-
-    Returns:
-        A compiled `Trainer` with a built optimizer, and the report of the loaded weights, or None.
-
-    Raises:
-        SettingError: If the weights are not those of such a network.
-    """
-    with strategy.scope():
-        network, notes = task.make_network(recipe, source), None
-        if weights is not None:
-            try:
-                notes = load_weights(network, weights)
-            except ValueError as error:
-                raise SettingError(" ".join(str(error).split())) from error
-        if rematerialized:
-            rematerialize(network, rematerialized)
-        metrics = task.make_metrics(source)
-        trainer = Trainer(network, task, metrics, recipe.accumulate, recipe.ema_decay)
-        optimizer = make_optimizer(recipe, steps_per_epoch, no_weight_decay(network))
-        # Not Keras' "auto": XLA on a CPU is slower than the plain graph and takes long to compile.
-        trainer.compile(optimizer, jit_compile=jit, steps_per_execution=steps_per_execution)
-        trainer.optimizer.build(network.trainable_variables)
-    prepare_replicas(strategy, network)
-    return trainer, notes
 
 
 def fit(run):
@@ -226,7 +159,7 @@ def fit(run):
     with show:
         if run.chief and guard.step == 0:
             batch_size = run.recipe.batch_size
-            show.write_samples(next(iter(training_batches(run, True)(batch_size, (0, 1))))[0])
+            show.write_samples(next(iter(remaining_batches(run, True)(batch_size, (0, 1))))[0])
         callbacks = [guard, *show.callbacks] if run.chief else [guard]
         while position.epoch < run.recipe.epochs:
             try:
@@ -250,8 +183,8 @@ def train_epoch(run, guarded, callbacks):
     """Trains from the position of a run to the end of the epoch."""
     position = run.position
     run.trainer.fit(
-        distribute(run.strategy, training_batches(run, guarded), run.recipe.batch_size),
-        shuffle=False,  # the batches are
+        distribute(run.strategy, remaining_batches(run, guarded), run.recipe.batch_size),
+        shuffle=False,  # the images are shuffled already
         steps_per_epoch=run.steps - position.step,
         initial_epoch=position.epoch,
         epochs=position.epoch + 1,
@@ -260,14 +193,21 @@ def train_epoch(run, guarded, callbacks):
     )
 
 
-def training_batches(run, guarded):
+def remaining_batches(run, guarded):
     """The batches of a run from its position on: a function of `batch_size` and `shard`."""
     position = run.position
 
     def make(batch_size, shard):
-        endless = batches_of_epoch(
-            *(run.source, run.transforms, batch_size, run.settings.seed, position.epoch),
-            *(run.unreadable, position.step, guarded, shard),
+        endless = training_batches(
+            run.source,
+            run.transforms,
+            batch_size,
+            run.settings.seed,
+            position.epoch,
+            run.unreadable,
+            first_step=position.step,
+            guarded=guarded,
+            shard=shard,
         )
         # Keras runs past the end of the epoch if its steps do not divide into executions.
         several = run.settings.steps_per_execution > 1

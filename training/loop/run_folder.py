@@ -47,7 +47,7 @@ def write_start(run):
         settings = dataclasses.asdict(run.settings)
         recorded = {"flags": settings, "recipe": as_json(run.recipe), "seed": run.settings.seed}
         config = {**start, **recorded}
-    write_json(folder / CONFIG, config)  # first: a folder that has it can be gone on with
+    write_json(folder / CONFIG, config)  # first: a folder with this file can be resumed
     for name, text in run.task.files(run.source).items():
         with replacing(folder / name) as path:
             path.write_text(text)

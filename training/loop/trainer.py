@@ -129,10 +129,10 @@ class Trainer(keras.Model):
 
     def _additional_loss(self):
         """The share of a part in the mean of the losses that layers of the network added."""
-        if not self.network.losses:
-            return 0.0
+        # A layer's is of its own dtype, and may have axes; Keras sums them as well.
+        losses = [tf.reduce_sum(tf.cast(loss, tf.float32)) for loss in self.network.losses]
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        return tf.add_n(self.network.losses) / (self.accumulate * replicas)
+        return tf.add_n(losses) / (self.accumulate * replicas) if losses else 0.0
 
     def _update_averages(self, strategy):
         """Moves the averages towards the weights: fast at first, as TensorFlow's averages do."""

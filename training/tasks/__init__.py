@@ -70,6 +70,11 @@ def count_images(targets):
     return tf.ones(tf.shape(tf.nest.flatten(targets)[0])[:1])
 
 
+def no_predictions(trained, images):
+    """Raises a `SettingError`: the task has no predictions to print."""
+    raise SettingError(f"the task {trained.recipe['task']!r} of its run prints no predictions")
+
+
 @dataclasses.dataclass(frozen=True)
 class NoSettings:
     """The settings of a task that has none."""
@@ -113,7 +118,7 @@ class Task:
     files: typing.Callable = lambda source: {}
     contents: dict = dataclasses.field(default_factory=dict)
     make_report: typing.Callable = Report
-    predict: typing.Callable | None = None
+    predict: typing.Callable = no_predictions
 
 
 def load_task(name):

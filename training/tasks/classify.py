@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from common.errors import SettingError
 from common.files import replacing
+from common.labels import labels_of, labels_text
 from common.preparation import crop_fraction_of, evaluation_image
 from common.run_files import LABELS
 from pale_tf import pale_network
@@ -145,9 +145,10 @@ class ClassificationReport(Report):
         self._labels.append(targets.argmax(axis=1))
         self._probabilities.append(outputs)
         found = zip(losses, range(first, self.images), images, strict=True)
-        self._worst = sorted([*self._worst, *found], key=lambda entry: (-entry[0], entry[1]))
-        self._worst = self._worst[:WORST]
-        self._examples.extend(images[: EXAMPLES - len(self._examples)])
+        worst = sorted([*self._worst, *found], key=lambda entry: (-entry[0], entry[1]))[:WORST]
+        # Copies: a part of a batch would keep the whole batch.
+        self._worst = [(loss, index, np.array(image)) for loss, index, image in worst]
+        self._examples.extend(map(np.array, images[: EXAMPLES - len(self._examples)]))
         return losses
 
     def losses(self, outputs, targets):
@@ -220,8 +221,8 @@ def predict(trained, images):
     """The most probable classes of images.
 
     Args:
-        trained: A `common.trained.Trained` with labels.
-        images: uint8 arrays `[H, W, 3]`.
+        trained: A `common.trained.Trained`.
+        images: uint8 arrays `[H, W, 3]`, values in 0..255.
 
     Returns:
         For each image, a list of lines: probability and class, best first.
@@ -229,17 +230,12 @@ def predict(trained, images):
     Raises:
         SettingError: If the run's labels are not those of the network.
     """
-    size, classes = trained.network.input_shape[1], trained.network.output_shape[-1]
-    if len(trained.labels) != classes:
-        raise SettingError(
-            f"argument RUN: {trained.folder} has {len(trained.labels)} labels for a network of "
-            f"{classes} classes"
-        )
+    labels, size = labels_of(trained), trained.network.input_shape[1]
     crop_fraction = crop_fraction_of(trained.recipe)
     batch = np.stack([evaluation_image(image, size, crop_fraction) for image in images])
     return [
         [
-            f"{scores[index]:7.2%}  {trained.labels[index]}"
+            f"{scores[index]:7.2%}  {labels[index]}"
             for index in np.argsort(-scores, kind="stable")[:TOP]
         ]
         for scores in trained.network.predict_on_batch(batch)
@@ -254,7 +250,7 @@ TASK = Task(
     score="accuracy",
     settings=Settings,
     describe=lambda source: f"{len(source.labels)} classes",
-    files=lambda source: {LABELS: "".join(f"{label}\n" for label in source.labels)},
+    files=lambda source: {LABELS: labels_text(source.labels)},
     contents={
         LABELS: "its classes",
         "confusion.png": "which classes are taken for which",

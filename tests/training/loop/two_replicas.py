@@ -22,7 +22,7 @@ from training.data.batches import training_batches
 from training.data.sources import open_source
 from training.data.unreadable import Unreadable
 from training.distribution.strategies import distribute, make_strategy
-from training.loop.run import make_trainer
+from training.loop.building import make_trainer
 from training.recipe import load_recipe
 from training.tasks import classify
 

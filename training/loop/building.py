@@ -1,0 +1,58 @@
+"""From a recipe to what is trained: a network, its optimizer, its metrics."""
+
+from common.errors import SettingError
+from pale_tf import rematerialize
+from pale_tf.decay import no_weight_decay
+from pale_tf.weights import load_weights
+from training.distribution.strategies import prepare_replicas
+from training.loop.optimizer import make_optimizer
+from training.loop.trainer import Trainer
+
+
+def make_trainer(
+    strategy,
+    recipe,
+    task,
+    source,
+    steps_per_epoch,
+    *,
+    weights=None,
+    rematerialized=(),
+    jit=False,
+    steps_per_execution=1,
+):
+    """Builds everything that is trained, in the scope of a strategy.
+
+    Args:
+        strategy: A `tf.distribute.Strategy`.
+        recipe: The `Recipe`.
+        task: The `Task`.
+        source: The `Source` of the images.
+        steps_per_epoch: Optimizer steps in an epoch.
+        weights: Path of the weights to start from, or None.
+        rematerialized: Stages to `rematerialize`.
+        jit: Whether XLA compiles the step.
+        steps_per_execution: Steps in one execution of TensorFlow.
+
+    Returns:
+        A compiled `Trainer` with a built optimizer, and the report of the loaded weights, or None.
+
+    Raises:
+        SettingError: If there is no such network, or the weights are not those of one.
+    """
+    with strategy.scope():
+        try:
+            network = task.make_network(recipe, source)
+            notes = None if weights is None else load_weights(network, weights)
+        except ValueError as error:
+            raise SettingError(" ".join(str(error).split())) from error
+        if rematerialized:
+            rematerialize(network, rematerialized)
+        metrics = task.make_metrics(source)
+        trainer = Trainer(network, task, metrics, recipe.accumulate, recipe.ema_decay)
+        optimizer = make_optimizer(recipe, steps_per_epoch, no_weight_decay(network))
+        # Not Keras' "auto": XLA on a CPU is slower than the plain graph and takes long to compile.
+        trainer.compile(optimizer, jit_compile=jit, steps_per_execution=steps_per_execution)
+        trainer.optimizer.build(network.trainable_variables)
+    prepare_replicas(strategy, network)
+    return trainer, notes
