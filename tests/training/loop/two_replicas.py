@@ -76,6 +76,7 @@ def compare(case, strategies, recipe, source):
     task = classify.TASK
     if case != "pale_n":
         task = dataclasses.replace(task, make_network=lambda recipe, source: make_network(case))
+        recipe = dataclasses.replace(recipe, image_size=IMAGE_SIZE, batch_size=16)
     before, expected = train(one, recipe, task, source, ())
     # Rematerialization changes no number.
     _, actual = train(two, recipe, task, source, (1, 2, 3, 4))
@@ -89,7 +90,7 @@ def main():
     keras.config.set_dtype_policy(precision)
     recipe = with_settings(load_recipe("digits"), rotation=0.0, translation=0.0, zoom=0.0)
     changes = {"clip_norm": 0.5, "warmup_epochs": 0, "precision": precision}
-    recipe = dataclasses.replace(recipe, drop_path_rate=0.0, image_size=IMAGE_SIZE, **changes)
+    recipe = dataclasses.replace(recipe, drop_path_rate=0.0, **changes)
     mirrored = make_strategy("mirrored", 2)
     strategies = (make_strategy("none"), mirrored)
     source = open_source("digits", data_dir)
