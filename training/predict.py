@@ -21,27 +21,36 @@ def main(argv=None):
     flags = parser.parse_args(argv)
 
     import_tensorflow()  # takes seconds; wrong flags do not wait for it
-    import numpy as np
-
-    from common.orientation import exif_orientation, turn
     from common.trained import load_trained
     from training.tasks import load_task
-
-    def read(path):
-        """Reads an image as training and the server do: turned as the EXIF data of a JPEG say."""
-        pixels, encoded = np.asarray(read_image(path)), pathlib.Path(path).read_bytes()
-        return turn(pixels, exif_orientation(encoded)).numpy()
 
     try:
         trained = load_trained(flags.run)
         task = load_task(trained.recipe["task"])
         for start in range(0, len(flags.images), BATCH):
             paths = flags.images[start : start + BATCH]
-            answers = task.predict(trained, [read(path) for path in paths])
+            answers = task.predict(trained, [upright(path) for path in paths])
             for path, lines in zip(paths, answers, strict=True):
                 print("\n  ".join([path, *lines]))
     except SettingError as error:
         parser.error(f"argument RUN: {str(error).removeprefix('argument RUN: ')}")
+
+
+def upright(path):
+    """Reads an image as training and the server do, turned as the EXIF data of a JPEG say.
+
+    Args:
+        path: Path of an image file.
+
+    Returns:
+        uint8 `[H, W, 3]`.
+    """
+    import numpy as np
+
+    from common.orientation import exif_orientation, turn
+
+    encoded = pathlib.Path(path).read_bytes()
+    return turn(np.asarray(read_image(path)), exif_orientation(encoded)).numpy()
 
 
 def read_image(path):

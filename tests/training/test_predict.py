@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.predict import main, read_image
+from training.predict import main
 
 
 def test_predicts_any_image_file(make_run, program, tmp_path):
@@ -69,11 +69,16 @@ def test_refuses_what_is_no_image_or_no_run(program, tmp_path):
         assert len(done.stderr.splitlines()) == 1
 
 
-def test_images_are_turned_as_their_camera_says(tmp_path):
-    pixels = np.zeros((4, 6, 3), "uint8")
-    pixels[0, 0] = 255  # the upper left corner, before the quarter turn that tag 6 stands for
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_images_are_turned_as_in_training(tmp_path, suffix):
+    """A JPEG is, whose data say so; a PNG is not, whatever its data say."""
+    pixels = np.zeros((16, 24, 3), "uint8")
+    pixels[:8, :8] = 255  # the upper left corner, before the quarter turn that tag 6 stands for
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.fromarray(pixels).save(tmp_path / "turned.png", exif=exif)
-    image = np.asarray(read_image(tmp_path / "turned.png"))
-    np.testing.assert_array_equal(image, np.rot90(pixels, -1))
+    path = tmp_path / f"turned.{suffix}"
+    Image.fromarray(pixels).save(path, exif=exif, quality=100)
+    image = upright(path)
+    expected = np.rot90(pixels, -1) if suffix == "jpg" else pixels
+    np.testing.assert_allclose(image, expected, atol=3)
+    np.testing.assert_allclose(image, decode(path.read_bytes())[0], atol=3)

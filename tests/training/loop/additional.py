@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from training.distribution.strategies import prepare_replicas
 from training.loop.trainer import Trainer
 from training.tasks import Task
 
@@ -84,3 +85,32 @@ def errors(strategy, accumulate):
     actual = [logs["loss"], logs["gradient_norm"], *trainer.network.weights]
     expected = step_by_hand(*before, images, targets)
     return [float(np.abs(a - e).max()) for a, e in zip(actual, expected, strict=True)]
+
+
+def errors_around_batch_norm(strategy):
+    """Largest difference of each replica's losses before and after a synchronized BatchNorm.
+
+    Replicas wait for each other there, in the middle of the network.
+    """
+    images, _ = make_batch()
+    x = images.reshape(8, -1)
+    normalized = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3)
+    parts = [np.split(part, 2) for part in (x, normalized)]
+    expected = [
+        [ACTIVITY * (half**2).mean() for half in halves] for halves in parts
+    ]  # [2, replica]
+    with strategy.scope():
+        inputs = keras.Input((12,))
+        norm = keras.layers.BatchNormalization(epsilon=1e-3, synchronized=True)
+        network = keras.Model(inputs, Activity()(norm(Activity()(inputs))))
+    prepare_replicas(strategy, network)
+
+    def losses(part):
+        network(part, training=True)
+        return tf.stack(network.losses)
+
+    halves = tf.data.Dataset.from_tensor_slices(x).batch(4)
+    data = iter(strategy.distribute_datasets_from_function(lambda _: halves))
+    found = tf.function(lambda batch: strategy.run(losses, (batch,)))(next(data))
+    found = np.stack(strategy.experimental_local_results(found), axis=1)
+    return float(np.abs(found - expected).max())

@@ -1,85 +1,13 @@
-"""The parts of a run, and errors of TensorFlow that are no fault of the program."""
+"""A run, before its first step."""
 
 import dataclasses
 
-import numpy as np
 import pytest
-import tensorflow as tf
 
-from common.errors import SettingError, WriteError
-from tests.training.small import RECIPE, SOURCE, small_network
-from training.errors import OutOfMemoryError, ReadError, WorkerLostError
-from training.loop.run import errors_in_one_line, make_trainer, train
+from common.errors import SettingError
+from tests.training.small import RECIPE
+from training.loop.run import train
 from training.settings import RunSettings
-from training.tasks import classify
-
-STRATEGY = tf.distribute.get_strategy()
-# The network of a task is its own matter: a small one is enough here.
-TASK = dataclasses.replace(
-    classify.TASK,
-    make_network=lambda recipe, source: small_network(len(source.labels), recipe.image_size),
-)
-
-
-class DISK(tf.errors.ResourceExhaustedError):
-    """The error of a full disk; TensorFlow has none of its own."""
-
-
-def raise_in(strategy, error):
-    with errors_in_one_line(strategy):
-        raise error(None, None, "No space left on device\nmore" if error is DISK else "said\nmore")
-
-
-@pytest.mark.parametrize(
-    ("strategy", "error", "expected"),
-    [
-        ("none", tf.errors.ResourceExhaustedError, OutOfMemoryError),
-        ("multi_worker", tf.errors.ResourceExhaustedError, OutOfMemoryError),
-        ("none", DISK, WriteError),
-        ("mirrored", tf.errors.NotFoundError, ReadError),
-        ("multi_worker", tf.errors.UnavailableError, WorkerLostError),
-        ("multi_worker", tf.errors.InternalError, WorkerLostError),
-        ("none", tf.errors.InternalError, tf.errors.InternalError),
-        ("multi_worker", tf.errors.InvalidArgumentError, tf.errors.InvalidArgumentError),
-    ],
-)
-def test_errors(strategy, error, expected):
-    with pytest.raises(expected) as caught:
-        raise_in(strategy, error)
-    if expected is not error:
-        assert "\n" not in str(caught.value)
-
-
-def test_the_task_decides_network_and_metrics():
-    trainer, notes = make_trainer(STRATEGY, RECIPE, TASK, SOURCE, 5)
-    assert notes is None
-    assert trainer.network.output_shape == (None, 7)
-    assert [metric.name for metric in trainer.metrics] == ["loss", "accuracy", "top5"]
-    assert (trainer.accumulate, trainer.ema_decay) == (RECIPE.accumulate, RECIPE.ema_decay)
-    assert float(trainer.optimizer.weight_decay) == RECIPE.weight_decay
-
-
-def test_fine_tunes_at_another_size_and_class_count(tmp_path):
-    larger = dataclasses.replace(RECIPE, image_size=64)
-    network = small_network(10)
-    network.save(tmp_path / "model.keras")
-    with pytest.warns(UserWarning, match="not loaded, unchanged: predictions/0"):
-        tuned, report = make_trainer(
-            STRATEGY, larger, TASK, SOURCE, 5, weights=tmp_path / "model.keras"
-        )
-    assert set(report.skipped) == {"predictions/0", "predictions/1"}
-    assert tuned.network.input_shape == (None, 64, 64, 3)
-    assert tuned.network.output_shape == (None, 7)
-    sources = {v.path: v.numpy() for v in network.trainable_variables}
-    for variable in tuned.network.trainable_variables:
-        if not variable.path.startswith("predictions"):
-            np.testing.assert_array_equal(variable, sources[variable.path])
-
-
-def test_weights_of_another_network_are_refused(tmp_path):
-    (tmp_path / "x.keras").write_text("nothing")
-    with pytest.raises(SettingError, match=r"`weights` must be a weights file"):
-        make_trainer(STRATEGY, RECIPE, TASK, SOURCE, 5, weights=tmp_path / "x.keras")
 
 
 def test_settings_that_the_task_does_not_know_write_nothing(tmp_path):
