@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from training.predict import main
+from training.data.decoding import decode
+from training.predict import main, upright
 
 
 def test_predicts_any_image_file(make_run, program, tmp_path):
@@ -34,13 +35,14 @@ def test_predicts_any_image_file(make_run, program, tmp_path):
         assert best[name] == (pytest.approx(score, abs=0.011), label)
 
 
-def test_a_run_without_its_labels_is_refused(make_run, tmp_path, capsys):
+def test_a_run_with_labels_of_another_is_refused(make_run, tmp_path, capsys):
     shutil.copy(make_run(1)[0] / "model.keras", tmp_path)
+    (tmp_path / "labels.txt").write_text("ant\n")
     Image.new("L", (8, 8)).save(tmp_path / "gray.png")
     with pytest.raises(SystemExit, match="2"):
         main([str(tmp_path), str(tmp_path / "gray.png")])
     assert capsys.readouterr().err.endswith(
-        f": error: argument RUN: {tmp_path} has 0 labels for a network of 10 classes\n"
+        f": error: argument RUN: {tmp_path} has 1 labels for a network of 10 classes\n"
     )
 
 
@@ -50,7 +52,7 @@ def test_refuses_a_network_that_it_cannot_load(program, tmp_path):
     done = program("training/predict.py", tmp_path, tmp_path / "gray.png")
     assert done.returncode == 2
     error = done.stderr.splitlines()[-1]
-    assert error.startswith(f"predict.py: error: cannot load {tmp_path}/model.keras")
+    assert error.startswith(f"predict.py: error: argument RUN: cannot load {tmp_path}/model.keras")
 
 
 def test_refuses_what_is_no_image_or_no_run(program, tmp_path):

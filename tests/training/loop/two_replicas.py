@@ -89,15 +89,8 @@ def compare(case, strategies, recipe, source):
 def main():
     data_dir, precision, *cases = sys.argv[1:]
     keras.config.set_dtype_policy(precision)
-<<<<<<< HEAD
     changes = {"clip_norm": 0.5, "warmup_epochs": 0, "precision": precision, "settings": {}}
     recipe = dataclasses.replace(load_recipe("digits"), drop_path_rate=0.0, **changes)
-    recipe = dataclasses.replace(recipe, image_size=IMAGE_SIZE)
-=======
-    recipe = with_settings(load_recipe("digits"), rotation=0.0, translation=0.0, zoom=0.0)
-    changes = {"clip_norm": 0.5, "warmup_epochs": 0, "precision": precision}
-    recipe = dataclasses.replace(recipe, drop_path_rate=0.0, **changes)
->>>>>>> wt-tests
     mirrored = make_strategy("mirrored", 2)
     strategies = (make_strategy("none"), mirrored)
     source = open_source("digits", data_dir)
