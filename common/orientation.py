@@ -33,8 +33,13 @@ def exif_orientation(encoded):
         int32 scalar in 1..8; 1, as the pixels are stored, for what is not a JPEG, has no
         orientation or a malformed one.
     """
-    start, end = _find_exif(encoded)
-    return tf.cond(end > 0, lambda: _orientation(encoded, start, end), lambda: tf.constant(1))
+
+    def search():
+        start, end = _find_exif(encoded)
+        return tf.cond(end > 0, lambda: _orientation(encoded, start, end), lambda: tf.constant(1))
+
+    # Most images need no search, which takes longer than all the rest here.
+    return tf.cond(_may_have_exif(_read(encoded, 0, 22)), search, lambda: tf.constant(1))
 
 
 def turn(image, orientation):
@@ -87,6 +92,19 @@ def _orientation(encoded, start, end):
     return tf.where(known & (value >= 1) & (value <= 8), value, 1)
 
 
+def _may_have_exif(head):
+    """Whether there can be EXIF data, by the first 22 bytes: none follow where a JPEG begins with
+    JFIF's 16 bytes and goes on with its tables."""
+    jpeg = _equal(head[:2], (0xFF, 0xD8))
+    jfif = _equal(head[2:6], (0xFF, 0xE0, 0, 16))
+    return jpeg & ~(jfif & ~_before_tables(head[21]) & (head[21] != 0xFF))
+
+
+def _before_tables(marker):
+    """Whether a marker is that of a comment or of what applications store, APPn."""
+    return ((marker >= 0xE0) & (marker <= 0xEF)) | (marker == 0xFE)
+
+
 def _find_exif(encoded):
     """Where the TIFF part of the first EXIF segment begins and ends, int32; the end is 0 without
     any."""
@@ -99,9 +117,8 @@ def _find_exif(encoded):
         head = _read(encoded, place, _HEAD)  # 0xFF, marker, length of what follows
         marker, length = head[1], head[2] * 256 + head[3]
         after = place + 2 + length
-        before_tables = ((marker >= 0xE0) & (marker <= 0xEF)) | (marker == 0xFE)  # APPn, comments
-        padding = marker == 0xFF
-        sound = (head[0] == 0xFF) & (padding | (before_tables & (length >= 2))) & (place < size)
+        padding, skipped = marker == 0xFF, _before_tables(marker) & (length >= 2)
+        sound = (head[0] == 0xFF) & (padding | skipped) & (place < size)
         is_exif = sound & (marker == _APP1) & _equal(head[4:], _EXIF) & (length >= 2 + len(_EXIF))
         further = tf.where(padding, place + 1, after)
         place = tf.where(is_exif, place + _HEAD, tf.where(sound, further, 0))
