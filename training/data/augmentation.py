@@ -1,18 +1,18 @@
 """Augmentation of training images and batches. No other module of training knows keras-cv.
 
 Everything is a function of its arguments and a seed, so that a resumed run draws what the
-interrupted one would have drawn. keras-cv's layers that move images take their random numbers from
-an object that we can put in its place. Its Mixup, CutMix and RandAugment do not; Keras' own layers
-can be seeded, but are several times slower than what is here
-(`python -m benchmarks.input_pipeline`).
+interrupted one would have drawn. keras-cv moves the images; how far is drawn here, because what its
+layers draw comes from states that no checkpoint holds. Keras' own layers can be seeded, but are
+several times slower than what is here (`python -m benchmarks.input_pipeline`).
 """
 
 import math
 
-import keras_cv
 import tensorflow as tf
+from keras_cv.src.utils.preprocessing import transform
 
 from training.data import rand_augment, strokes
+from training.data.geometry import random_affine
 from training.data.seeds import following
 
 ERASED_AREA = (0.02, 1 / 3)
@@ -20,6 +20,7 @@ ERASED_ASPECT = (0.3, 1 / 0.3)
 # ImageNet's pixels: erased rectangles become noise of this mean and deviation.
 MEAN = (123.7, 116.3, 103.5)
 DEVIATION = (58.4, 57.1, 57.4)
+MOVES = ("rotation", "translation", "zoom", "slant", "stretch")  # settings
 PARTS = 64  # of a batch, one after the other: see `_with_reverse`
 
 
@@ -80,21 +81,17 @@ def make_batch_augmentation(settings):
         `[B, classes]`, a distribution each) and a seed (integer tensor `[2]`) that returns images
         and labels of the same shapes.
     """
-    # Made here, not in the function: they hold variables, which `tf.data` does not let it make.
-    movements = _movements(settings)
+    moves = {name: getattr(settings, name) for name in MOVES}
 
     def augment_batch(images, labels, seed):
-        for index, layer in enumerate(movements):
-            layer._random_generator = Draws(
-                following(seed, index)
-            )  # instead of a `tf.random.Generator`
-            images = layer(images, training=True)
-        seed = following(seed, len(movements))
-        if settings.slant or settings.stretch:
-            own = following(seed, 4)
-            images = strokes.slant_and_stretch(images, own, settings.slant, settings.stretch)
+        if any(moves.values()):
+            batch, height, width, _ = images.shape
+            count = tf.shape(images)[0] if batch is None else batch
+            transforms = random_affine(count, (height, width), seed, **moves)
+            images = transform(images, transforms, fill_mode="constant", fill_value=0.0)
         if settings.stroke:
-            images = strokes.change_width(images, following(seed, 5), settings.stroke)
+            images = strokes.change_width(images, following(seed, 1), settings.stroke)
+        seed = following(seed, 2)
         if not settings.mixup or not settings.cutmix:
             method, alpha = (mixup, settings.mixup) if settings.mixup else (cutmix, settings.cutmix)
             return method(images, labels, seed, alpha) if alpha else (images, labels)
@@ -151,37 +148,6 @@ def cutmix(images, labels, seed, alpha):
 
     share = 1.0 - tf.cast(tf.reduce_prod(end - begin), tf.float32) / tf.reduce_prod(size)
     return _with_reverse(paste, images), _blend(share)(labels, tf.reverse(labels, [0]))
-
-
-class Draws:
-    """Random numbers that a seed tensor decides, for the layers of keras-cv.
-
-    Args:
-        seed: Integer tensor `[2]`.
-    """
-
-    def __init__(self, seed):
-        self.seed = seed
-
-    def uniform(self, shape, minval, maxval, dtype=tf.float32):
-        """Uniform random numbers, each time of a new seed, as of a `tf.random.Generator`."""
-        self.seed = tf.random.experimental.stateless_fold_in(self.seed, 1)
-        return tf.random.stateless_uniform(shape, self.seed, minval, maxval, dtype)
-
-
-def _movements(settings):
-    """keras-cv's layers that turn, shift and scale each image of a batch; outside is black."""
-    common = {"fill_mode": "constant", "fill_value": 0.0, "dtype": "float32", "seed": 1}
-    layers = []
-    if settings.rotation:
-        turn = settings.rotation / 360.0  # keras-cv counts in turns
-        layers.append(keras_cv.layers.RandomRotation(turn, **common))
-    if settings.translation:
-        shift = settings.translation
-        layers.append(keras_cv.layers.RandomTranslation(shift, shift, **common))
-    if settings.zoom:
-        layers.append(keras_cv.layers.RandomZoom((-settings.zoom, settings.zoom), **common))
-    return layers
 
 
 def _beta(seed, alpha):

@@ -1,9 +1,12 @@
-"""Random crops and mirror images."""
+"""Random crops, mirror images and movements."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
-from training.data.geometry import random_mirror, random_window
+from training.data.geometry import random_affine, random_mirror, random_window
+
+SEED = tf.constant([3, 4])
 
 
 def test_windows_lie_inside_and_have_areas_and_ratios_as_asked():
@@ -40,3 +43,95 @@ def test_half_of_the_images_are_mirrored():
         for flipped, result in zip(mirrored, results, strict=True)
     )
     assert 60 < sum(mirrored) < 140
+
+
+def images(count=6):
+    """Squares of random brightness on black, away from the edges."""
+    squares = np.random.default_rng(0).uniform(0, 255, (count, 3, 3, 1))
+    squares = squares.repeat(4, axis=1).repeat(4, axis=2)
+    return np.pad(squares, ((0, 0), (10, 10), (10, 10), (0, 0))).astype("float32")
+
+
+def centroid(image):
+    rows, columns = np.indices(image.shape)
+    return (rows * image).sum() / image.sum(), (columns * image).sum() / image.sum()
+
+
+def moved(images, seed, **largest):
+    """Images under transforms that are drawn, bilinear, black outside."""
+    transforms = random_affine(len(images), images.shape[1:3], seed, **largest)
+    return tf.raw_ops.ImageProjectiveTransformV3(
+        images=images,
+        transforms=transforms,
+        output_shape=images.shape[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+    )
+
+
+def test_nothing_moves_without_a_range():
+    np.testing.assert_array_equal(moved(images(), SEED), images())
+
+
+def test_a_seed_decides_how_every_image_moves():
+    largest = {"rotation": 20.0, "translation": 0.1, "zoom": 0.2, "slant": 0.3, "stretch": 0.2}
+    same = np.repeat(images(1), 8, axis=0)
+    changed = moved(same, SEED, **largest).numpy()
+    np.testing.assert_array_equal(moved(same, SEED, **largest), changed)
+    assert len({image.tobytes() for image in changed}) == 8
+    assert not np.array_equal(moved(same, tf.constant([3, 5]), **largest), changed)
+
+
+def test_slant_shifts_rows_in_proportion_to_their_distance_from_the_middle():
+    bars = np.zeros((20, 32, 32, 1), "float32")
+    bars[:, :, 14:18] = 1
+    slanted = moved(bars, SEED, slant=0.3).numpy()[..., 0]
+    columns = (slanted * np.arange(32)).sum(2) / slanted.sum(2)  # [20, 32]
+    slopes = (columns[:, 30] - columns[:, 1]) / 29
+    assert 0.2 < np.abs(slopes).max() <= 0.3
+    expected = 15.5 + slopes[:, None] * (np.arange(32) - 15.5)
+    np.testing.assert_allclose(columns, expected, atol=0.02)
+
+
+def test_stretch_changes_the_width_alone():
+    boxes = np.zeros((30, 32, 32, 1), "float32")
+    boxes[:, 8:24, 8:24] = 1
+    stretched = moved(boxes, SEED, stretch=0.25).numpy()[..., 0]
+    np.testing.assert_allclose(stretched[:, :, 15].sum(1), 16, atol=1e-4)
+    wide = stretched[:, 15].sum(1)
+    assert 16 / 1.25 - 0.1 <= wide.min() < 14
+    assert 18 < wide.max() <= 16 / 0.75 + 0.1
+
+
+@pytest.mark.parametrize(
+    ("setting", "low", "high"),
+    [({"translation": 0.1}, (-3.2, -3.2), (3.2, 3.2)), ({"translation": 0.0}, (0, 0), (0, 0))],
+)
+def test_translation_is_in_parts_of_the_image(setting, low, high):
+    blobs = np.repeat(images(1), 60, axis=0)
+    shifted = moved(blobs, SEED, **setting).numpy()[..., 0]
+    shifts = np.array([centroid(image) for image in shifted]) - centroid(blobs[0, ..., 0])
+    np.testing.assert_allclose(shifts.min(0), low, atol=0.4)
+    np.testing.assert_allclose(shifts.max(0), high, atol=0.4)
+
+
+def test_rotation_is_in_degrees_around_the_middle():
+    bars = np.zeros((40, 32, 32, 1), "float32")
+    bars[:, 4:28, 14:18] = 1
+    turned = moved(bars, SEED, rotation=20.0).numpy()[..., 0]
+    angles = []
+    for image in turned:
+        np.testing.assert_allclose(centroid(image), (15.5, 15.5), atol=0.05)
+        y, x = np.indices(image.shape) - 15.5
+        spread = np.cov(np.stack([y.ravel(), x.ravel()]), aweights=image.ravel())
+        angles.append(np.degrees(0.5 * np.arctan2(2 * spread[0, 1], spread[0, 0] - spread[1, 1])))
+    assert -20.1 < min(angles) < -17
+    assert 17 < max(angles) < 20.1
+
+
+def test_zoom_keeps_the_aspect():
+    boxes = np.zeros((30, 32, 32, 1), "float32")
+    boxes[:, 8:24, 8:24] = 1
+    zoomed = moved(boxes, SEED, zoom=0.25).numpy()[..., 0]
+    np.testing.assert_allclose(zoomed[:, 15].sum(1), zoomed[:, :, 15].sum(1), atol=1e-4)
+    assert zoomed[:, 15].sum(1).min() < 14 < 18 < zoomed[:, 15].sum(1).max()
