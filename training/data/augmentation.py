@@ -20,7 +20,8 @@ ERASED_ASPECT = (0.3, 1 / 0.3)
 # ImageNet's pixels: erased rectangles become noise of this mean and deviation.
 MEAN = (123.7, 116.3, 103.5)
 DEVIATION = (58.4, 57.1, 57.4)
-MOVES = ("rotation", "translation", "zoom", "slant", "stretch")  # settings
+# Settings that move images, arguments of `random_affine`.
+MOVES = ("rotation", "translation", "zoom", "slant", "stretch")
 PARTS = 64  # of a batch, one after the other: see `_with_reverse`
 
 
