@@ -1,5 +1,7 @@
 """Measurements of tokens, against definitions."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -65,6 +67,7 @@ def test_no_weights_of_what_has_none(layer):
 
 
 def test_receptive_fields_grow_and_are_those_of_differences():
+    keras.utils.set_random_seed(0)
     backbone = pale_backbone("nano", input_shape=(48, 64, 3))
     images = np.random.default_rng(4).uniform(0, 255, (1, 48, 64, 3)).astype("float32")
     fields = visualize.effective_receptive_field(backbone, images)
@@ -73,7 +76,9 @@ def test_receptive_fields_grow_and_are_those_of_differences():
         assert field.shape == (48, 64)
         assert field.max() == 1
     wide = [float((field > 0.01).mean()) for field in fields.values()]
-    assert wide == sorted(wide)
+    # Where a field covers the whole image already, single pixels fall below the bound by chance.
+    assert all(later > earlier - 0.01 for earlier, later in itertools.pairwise(wide))
+    assert wide[0] < 0.2 < 0.9 < wide[-1]
 
     def middle(images):
         features = np.asarray(backbone(images)["P2"], "float64")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.training.small import RECIPE
+from common.errors import SettingError
 from training.data.batches import Transforms
 from training.data.sources import Source
 from training.data.unreadable import Unreadable
@@ -42,8 +42,9 @@ def load(encoded, target):
     return image, {"number": tf.cast(target, tf.float32)}, target != 5
 
 
+TRANSFORMS = Transforms(None, None, load)
 TASK = Task(
-    make_transforms=lambda recipe, source: Transforms(None, None, load),
+    make_transforms=lambda recipe, source: TRANSFORMS,
     make_network=None,
     loss=lambda outputs, targets: tf.abs(outputs - targets["number"]),
     make_report=Kept,
@@ -57,10 +58,9 @@ def network(factor):
 
 
 def test_reports_have_every_readable_image_once():
-    recipe = dataclasses.replace(RECIPE, batch_size=4)
     unreadable = Unreadable(1)
     networks = {"once": network(1.0), "twice": network(2.0)}
-    reports = evaluate_networks(networks, TASK, SOURCE, "test", recipe, unreadable)
+    reports = evaluate_networks(networks, TASK, SOURCE, "test", TRANSFORMS, 4, unreadable)
     numbers = np.array([0, 1, 2, 3, 4, 6, 7, 8, 9, 10])
     for name, factor in (("once", 1), ("twice", 2)):
         images, outputs, targets = (
@@ -76,5 +76,18 @@ def test_reports_have_every_readable_image_once():
 
 
 def test_too_many_unreadable_images_end_it():
+    networks = {"once": network(1.0)}
     with pytest.raises(UnreadableImagesError, match=r"limit of 0 \(--max-unreadable\)$"):
-        evaluate_networks({"once": network(1.0)}, TASK, SOURCE, "test", RECIPE, Unreadable(0))
+        evaluate_networks(networks, TASK, SOURCE, "test", TRANSFORMS, 64, Unreadable(0))
+
+
+def test_a_split_without_a_readable_image_is_an_error():
+    source = dataclasses.replace(
+        SOURCE,
+        counts={"test": 1},
+        read=lambda *arguments, **options: SOURCE.read("test").skip(5).take(1),
+    )
+    with pytest.raises(SettingError, match="no image of test can be read"):
+        evaluate_networks(
+            {"once": network(1.0)}, TASK, source, "test", TRANSFORMS, 4, Unreadable(1)
+        )
