@@ -1,8 +1,8 @@
 """Pale-N on scikit-learn's handwritten digits, scaled from 8×8 to 32×32: a token per pixel.
 
 The digits come upright and fill their box, and what is drawn in the page is brought to that as well
-(training/datasets/digits/drawing.py). Augmentation changes the shape that a hand gives them. Erasing
-keeps the network from relying on one part: nearly all sevens of the data have a bar.
+(training/datasets/digits/drawing.py). Augmentation changes the shape that a hand gives them.
+Erasing keeps the network from relying on one part: nearly all sevens of the data have a bar.
 
 python training/fit.py --recipe digits --strategy mirrored
 """
