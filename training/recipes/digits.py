@@ -2,7 +2,6 @@
 
 The digits come upright and fill their box, and what is drawn in the page is brought to that as well
 (training/datasets/digits/drawing.py). Augmentation changes the shape that a hand gives them.
-Erasing keeps the network from relying on one part: nearly all sevens of the data have a bar.
 
 python training/fit.py --recipe digits --strategy mirrored
 """
@@ -24,12 +23,11 @@ RECIPE = Recipe(
     ema_decay=0.99,
     settings={
         "label_smoothing": 0.1,
-        "rotation": 15.0,
-        "translation": 0.1,
+        "rotation": 8.0,
+        "translation": 0.08,
         "zoom": 0.1,
         "slant": 0.1,
-        "stretch": 0.1,
-        "stroke": 0.1,
-        "erasing": 0.4,
+        "stretch": 0.2,
+        "stroke": 0.2,
     },
 )
