@@ -27,6 +27,11 @@ def import_tensorflow():
         os.dup2(said.fileno(), 2)
         try:
             import tensorflow  # noqa: F401
+        except ModuleNotFoundError as error:
+            os.write(
+                stderr, f"{error}: install the dependencies, pip install -e '.[all]'\n".encode()
+            )
+            sys.exit(2)
         except BaseException:
             said.seek(0)
             os.write(stderr, said.read())

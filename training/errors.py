@@ -1,5 +1,7 @@
 """Errors that end a training run early, each with the exit code of docs/training.md."""
 
+import signal
+
 from common.errors import ProgramError
 
 
@@ -34,6 +36,14 @@ class ReadError(ProgramError):
 
 
 class TerminatedError(ProgramError):
-    """SIGTERM arrived; a checkpoint was saved."""
+    """SIGTERM or SIGINT arrived; a checkpoint was saved.
 
-    exit_code = 128 + 15
+    Args:
+        received: The `signal.Signals`; the exit code is 128 more than its number.
+    """
+
+    exit_code = 128 + signal.SIGTERM
+
+    def __init__(self, received=signal.SIGTERM):
+        super().__init__(f"{received.name}: a checkpoint was saved; --resume goes on from it")
+        self.exit_code = 128 + received

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import pathlib
+import signal
 import sys
 import time
 
@@ -59,6 +60,9 @@ def main(argv=None):
             with contextlib.suppress(OSError):  # it holds something after all
                 out.rmdir()
         parser.stop(error, at_once=flags.strategy == "multi_worker")
+    except KeyboardInterrupt:
+        message = "interrupted; --resume goes on from the last checkpoint"
+        parser.exit(128 + signal.SIGINT, f"\n{parser.prog}: {message}\n")
     except OSError as error:
         parser.stop(WriteError(f"cannot go on: {error}"), at_once=True)
 

@@ -82,7 +82,7 @@ function usePad(classify) {
   const pad = element("pad");
   const context = pad.getContext("2d", {willReadFrequently: true});
   element("drop").hidden = true;
-  pad.hidden = element("clear").hidden = false;
+  pad.hidden = element("clear").hidden = element("invitation").hidden = false;
 
   const clear = () => {
     context.fillStyle = "#000";

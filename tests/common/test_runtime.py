@@ -38,3 +38,12 @@ def test_a_failing_import_says_why(level, tmp_path):
     code += "from common import runtime; runtime.import_tensorflow()"
     done = start(code, TF_CPP_MIN_LOG_LEVEL=level)
     assert (done.stderr, done.returncode) == ("broken\n", 1)
+
+
+def test_missing_dependencies_are_one_line():
+    code = "import sys; sys.modules['tensorflow.python'] = None\n"
+    code += "from common import runtime; runtime.import_tensorflow()"
+    done = start(code)
+    assert done.returncode == 2
+    assert done.stderr.endswith(": install the dependencies, pip install -e '.[all]'\n")
+    assert len(done.stderr.splitlines()) == 1

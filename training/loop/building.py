@@ -41,11 +41,12 @@ def make_trainer(
         SettingError: If there is no such network, or the weights are not those of one.
     """
     with strategy.scope():
-        try:
-            network = task.make_network(recipe, source)
-            notes = None if weights is None else load_weights(network, weights)
-        except ValueError as error:
-            raise SettingError(" ".join(str(error).split())) from error
+        network, notes = _make_network(recipe, task, source), None
+        if weights is not None:
+            try:
+                notes = load_weights(network, weights)
+            except ValueError as error:
+                raise SettingError(" ".join(str(error).split())) from error
         if rematerialized:
             rematerialize(network, rematerialized)
         metrics = task.make_metrics(source)
@@ -56,3 +57,15 @@ def make_trainer(
         trainer.optimizer.build(network.trainable_variables)
     prepare_replicas(strategy, network)
     return trainer, notes
+
+
+def _make_network(recipe, task, source):
+    """The network of a recipe, or a `SettingError` that names its settings."""
+    try:
+        return task.make_network(recipe, source)
+    except ValueError as error:
+        model = recipe.model if isinstance(recipe.model, str) else recipe.model.name
+        settings = f"`model` {model}"
+        if recipe.attention is not None:
+            settings += f" with `attention` {recipe.attention}"
+        raise SettingError(f"{settings}: {' '.join(str(error).split())}") from error

@@ -23,7 +23,8 @@ class Guard(keras.callbacks.Callback):
 
     Raises:
         NonFiniteLossError: From `fit`, after a step whose loss is infinite or NaN.
-        TerminatedError: From `fit`, after the step in which SIGTERM arrived, and a checkpoint.
+        TerminatedError: From `fit`, after the step in which SIGTERM or SIGINT (Ctrl-C) arrived, and
+            a checkpoint.
         UnreadableImagesError: From `fit`, if too many images cannot be decoded.
     """
 
@@ -35,11 +36,13 @@ class Guard(keras.callbacks.Callback):
         self.steps_per_epoch = steps_per_epoch
         self.rate = rate
         self.unreadable = unreadable
-        self.terminated = False
-        signal.signal(signal.SIGTERM, self._on_sigterm)
+        self.terminated = None  # the signal that arrived
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
 
-    def _on_sigterm(self, number, frame):
-        self.terminated = True
+    def _on_signal(self, number, frame):
+        self.terminated = signal.Signals(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C does not wait
 
     @property
     def step(self):
@@ -73,9 +76,9 @@ class Guard(keras.callbacks.Callback):
         self.check_terminated()
 
     def check_terminated(self):
-        """Raises a `TerminatedError` if SIGTERM has arrived."""
+        """Raises a `TerminatedError` if a signal has arrived."""
         if self.terminated:
-            raise TerminatedError("SIGTERM: a checkpoint was saved; --resume goes on from it")
+            raise TerminatedError(self.terminated)
 
     def _check_loss(self, loss):
         if not np.isfinite(loss):

@@ -33,7 +33,7 @@ def reference(make_run):
 @pytest.fixture
 def guard():
     """A guard in the third step of the second epoch of 10, and the steps that it saved at."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     saved = []
     made = Guard(
         Position(epoch=1, step=2),
@@ -45,7 +45,8 @@ def guard():
     )
     made._entered, made._started = 2, time.perf_counter()
     yield made, saved
-    signal.signal(signal.SIGTERM, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def test_the_guard_counts_and_saves(guard):
@@ -75,12 +76,20 @@ def test_the_guard_names_the_step_whose_loss_is_not_finite(guard, loss):
     assert (guard.step, saved) == (12, [])
 
 
-def test_the_guard_saves_before_it_ends(guard):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_guard_saves_before_it_ends(guard, number, code):
     guard, saved = guard
-    os.kill(os.getpid(), signal.SIGTERM)
-    with pytest.raises(TerminatedError, match="a checkpoint was saved"):
+    os.kill(os.getpid(), number)
+    with pytest.raises(TerminatedError, match=f"{number.name}: a checkpoint was saved") as ended:
         guard.on_train_batch_end(0, {"loss": 1.0})
+    assert ended.value.exit_code == code
     assert saved == [13]
+
+
+def test_a_second_ctrl_c_does_not_wait(guard):
+    os.kill(os.getpid(), signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_the_guard_ends_a_run_of_too_many_unreadable_images(guard):
