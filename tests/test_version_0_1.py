@@ -67,7 +67,7 @@ def test_evaluation_gives_the_same_scores(data_dir):
 
 
 def test_a_run_goes_on_from_its_checkpoint(data_dir, tmp_path, monkeypatch, capsys):
-    """Its second epoch is that of version 0.1, but for the rounding of another machine."""
+    """Its second epoch begins with what the first one learned. Images move otherwise since."""
     keras.backend.clear_session()  # names of variables are counted, from 0 in a new process
     monkeypatch.setitem(NETWORKS, "pale_n", CONFIG)
     out = tmp_path / "run"
@@ -81,6 +81,7 @@ def test_a_run_goes_on_from_its_checkpoint(data_dir, tmp_path, monkeypatch, caps
     assert "going on after 1 epochs and 0 steps" in capsys.readouterr().out
     histories = [list(csv.DictReader((folder / "history.csv").open())) for folder in (RUN, out)]
     assert histories[0][0] == histories[1][0]
-    for name in ("loss", "accuracy", "val_loss", "val_accuracy", "val_ema_loss"):
-        values = [float(history[1][name]) for history in histories]
-        assert values[1] == pytest.approx(values[0], abs=0.02), name
+    first, second = ({name: float(x) for name, x in row.items()} for row in histories[1])
+    for name in ("loss", "val_loss", "val_ema_loss"):
+        assert second[name] < first[name], name
+    assert second["val_accuracy"] > first["val_accuracy"] > 0.5
