@@ -72,6 +72,8 @@ def make_parser():
     parser = Parser(__doc__)
     add_recipe_flags(parser.add_argument)
     add_run_flags(parser.add_argument)
+    add_checkpoint_flags(parser.add_argument)
+    add_device_flags(parser.add_argument)
     return parser
 
 
@@ -119,14 +121,7 @@ def add_recipe_flags(add):
 
 
 def add_run_flags(add):
-    """Flags that are no matter of the recipe."""
-    add(
-        "--strategy",
-        choices=("none", "mirrored", "multi_worker"),
-        default="none",
-        help="one device; all visible GPUs, or the CPU without any; or those of all machines that "
-        "TF_CONFIG lists (default: %(default)s)",
-    )
+    """Flags of a single run: what it starts from, and where it is."""
     add(
         "--weights",
         type=existing_weights,
@@ -143,6 +138,10 @@ def add_run_flags(add):
         "(default: a used folder is refused)",
     )
     add("--data-dir", type=pathlib.Path, help="folder of TFDS data sets (default: TFDS' own)")
+
+
+def add_checkpoint_flags(add):
+    """Flags of what is kept, and what is tolerated, on the way."""
     add(
         "--checkpoint-every",
         type=positive_int,
@@ -163,6 +162,17 @@ def add_run_flags(add):
         metavar="COUNT",
         default=100,
         help="images that may fail to decode before the run ends (default: %(default)s)",
+    )
+
+
+def add_device_flags(add):
+    """Flags of where and how a step is computed."""
+    add(
+        "--strategy",
+        choices=("none", "mirrored", "multi_worker"),
+        default="none",
+        help="one device; all visible GPUs, or the CPU without any; or those of all machines that "
+        "TF_CONFIG lists (default: %(default)s)",
     )
     add(
         "--jit",

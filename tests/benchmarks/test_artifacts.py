@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks import artifacts
+from export.verification.running import open_lite
 
 
 def means(images):
@@ -29,12 +30,17 @@ def test_runs_a_saved_model_on_any_number_of_images(tmp_path):
         np.testing.assert_allclose(run(batch), expected, rtol=1e-5)
 
 
-def test_runs_a_lite_file(tmp_path):
+def test_runs_a_lite_file(tmp_path, monkeypatch):
     spec = tf.TensorSpec((1, 224, 224, 3), name="images")
     function = tf.function(means, input_signature=[spec]).get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], None)
     path = tmp_path / "x.tflite"
     path.write_bytes(converter.convert())
-    run = artifacts.lite(str(path))
-    run(1)
-    run(1)
+    opened = []
+    monkeypatch.setattr(
+        artifacts, "open_lite", lambda *options: opened.append(open_lite(*options)) or opened[0]
+    )
+    artifacts.lite(str(path))(1)
+    (interpreter,) = opened
+    output = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+    np.testing.assert_allclose(output, artifacts.images_of(1).mean((1, 2)), rtol=1e-5)

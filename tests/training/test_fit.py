@@ -9,7 +9,15 @@ import pytest
 
 from common.errors import SettingError
 from training import fit
+from training.data.sources import open_source
 from training.recipe import load_recipe
+
+
+@pytest.fixture(scope="module")
+def made_data(data_dir):
+    """The folder of data sets, with the digits in it: making them prints a line."""
+    open_source("digits", data_dir)
+    return data_dir
 
 
 @pytest.mark.parametrize(
@@ -47,11 +55,11 @@ from training.recipe import load_recipe
         (["--lr", "1"], "unrecognized arguments: --lr 1"),
     ],
 )
-def test_bad_flags(program, data_dir, tmp_path, flags, message):
+def test_bad_flags(program, made_data, tmp_path, flags, message):
     if "--out" not in flags:
         flags = [*flags, "--out", tmp_path / "out"]
     if "--data-dir" not in flags:
-        flags = [*flags, "--data-dir", data_dir]
+        flags = [*flags, "--data-dir", made_data]
     done = program("training/fit.py", *flags)
     assert done.returncode == 2
     assert done.stderr.startswith(f"fit.py: error: {message}")

@@ -89,12 +89,9 @@ class Trainer(keras.Model):
             score.update_state(targets, outputs, sample_weight=weights)
         return self.get_metrics_result()
 
+    @tf.function
     def swap_averages(self):
         """Exchanges the weights with their averages; a second call exchanges them back."""
-        self._swap()
-
-    @tf.function
-    def _swap(self):
         for average, variable in zip(self.averages, self.averaged, strict=True):
             value = tf.identity(variable.value)
             variable.assign(average.value)
