@@ -33,7 +33,7 @@ def main(argv=None):
             for path, lines in zip(paths, answers, strict=True):
                 print("\n  ".join([path, *lines]))
     except SettingError as error:
-        parser.error(f"argument RUN: {str(error).removeprefix('argument RUN: ')}")
+        parser.stop(error)
 
 
 def upright(path):

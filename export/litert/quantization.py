@@ -1,5 +1,7 @@
 """LiteRT models in eight bits."""
 
+import contextlib
+import io
 import re
 import warnings
 
@@ -87,7 +89,8 @@ def calibrate(model, images):
     calibrator = Calibrator(bytearray(model), THREADS, qsv_update_func=qsv_utils.min_max_update)
     recipe = RecipeManager()
     recipe.load_quantization_recipe(static_quantizer(model, ()).get_quantization_recipe())
-    calibrator.calibrate({SIGNATURE: samples}, recipe)
+    with contextlib.redirect_stderr(io.StringIO()):  # its progress bar cannot be switched off
+        calibrator.calibrate({SIGNATURE: samples}, recipe)
     return calibrator.get_model_qsvs()
 
 

@@ -87,6 +87,9 @@ def train(recipe, settings, task=None):
         if run.chief:
             run_folder.write_start(run)
             print(run_folder.introduction(run, notes), flush=True)
+        else:
+            index, count = worker_of(strategy)
+            print(f"worker {index} of {count}; worker 0 shows the progress", flush=True)
         fit(run)
         if run.chief:
             run_folder.write_end(run)
@@ -156,7 +159,7 @@ def fit(run):
     if run.chief:
         show = monitor.Monitor(settings.out, run.recipe, run.task.score, run.steps, guard)
     validation = validation_batches(run)
-    with show:
+    with guard, show:
         if run.chief and guard.step == 0:
             batch_size = run.recipe.batch_size
             show.write_samples(next(iter(remaining_batches(run, True)(batch_size, (0, 1))))[0])

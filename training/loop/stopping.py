@@ -9,9 +9,13 @@ import numpy as np
 from training.errors import NonFiniteLossError, TerminatedError
 from training.loop import checkpoints
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
 
 class Guard(keras.callbacks.Callback):
     """Saves checkpoints, and ends a run whose loss is not finite or that is asked to end.
+
+    A context manager: inside it, SIGTERM and SIGINT ask the run to end.
 
     Args:
         position: The `Position` of the run; it is moved on.
@@ -37,8 +41,14 @@ class Guard(keras.callbacks.Callback):
         self.rate = rate
         self.unreadable = unreadable
         self.terminated = None  # the signal that arrived
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
+
+    def __enter__(self):
+        self._handlers = {number: signal.signal(number, self._on_signal) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *error):
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
     def _on_signal(self, number, frame):
         self.terminated = signal.Signals(number)

@@ -16,7 +16,7 @@ from tests.training.runs import assert_same_run, checkpoints, finish, last_state
 from training.data.unreadable import Unreadable
 from training.errors import NonFiniteLossError, TerminatedError, UnreadableImagesError
 from training.loop.checkpoints import Position
-from training.loop.stopping import Guard
+from training.loop.stopping import SIGNALS, Guard
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def reference(make_run):
 @pytest.fixture
 def guard():
     """A guard in the third step of the second epoch of 10, and the steps that it saved at."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = [signal.getsignal(number) for number in SIGNALS]
     saved = []
     made = Guard(
         Position(epoch=1, step=2),
@@ -44,9 +44,9 @@ def guard():
         unreadable=Unreadable(0),
     )
     made._entered, made._started = 2, time.perf_counter()
-    yield made, saved
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    with made:
+        yield made, saved
+    assert [signal.getsignal(number) for number in SIGNALS] == before
 
 
 def test_the_guard_counts_and_saves(guard):
