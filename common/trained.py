@@ -9,6 +9,7 @@ import keras
 import pale_tf  # noqa: F401 - registers its layers with Keras
 from common.errors import SettingError
 from common.run_files import MODEL, read_config, read_labels
+from pale_tf.hdf5 import open_weights
 
 # A network without a run around it is taken for a classifier.
 NO_RUN = {"task": "classify", "settings": {}}
@@ -59,10 +60,12 @@ def load_network(path):
         SettingError: If that is not possible.
     """
     try:
+        with open_weights(path):  # checked more strictly than Keras does
+            pass
         return keras.saving.load_model(path, compile=False)
     except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
         reason = " ".join(str(error).split())
-        raise SettingError(f"cannot load {path}: {reason}") from error
+        raise SettingError(f"argument RUN: cannot load {path}: {reason}") from error
 
 
 def in_float32(network, size=None):

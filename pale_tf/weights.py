@@ -6,18 +6,17 @@ takes the backbone of any other, whatever head each of them has. `pale_tf.names`
 are the backbone.
 """
 
-import io
 import logging
 import os
 import pathlib
 import tempfile
 import typing
 import warnings
-import zipfile
 
 import h5py
 
 from pale_tf import names
+from pale_tf.hdf5 import open_weights
 
 SUFFIXES = (".weights.h5", ".keras")
 
@@ -92,7 +91,7 @@ def load_weights(model, path):
         # The model's own tensors, in the format of the file: what fits is copied over them.
         target = pathlib.Path(folder) / "model.weights.h5"
         model.save_weights(target)
-        with _open(path) as source, h5py.File(target, "r+") as destination:
+        with open_weights(path) as source, h5py.File(target, "r+") as destination:
             found, expected = _tensors(source), _tensors(destination)
             report = _compare(str(path), found, expected)
             for name in report.loaded:
@@ -104,27 +103,15 @@ def load_weights(model, path):
     return report
 
 
-def _open(path):
-    """Opens the HDF5 file at `path`, or the one inside the `.keras` archive at `path`."""
-    try:
-        if path.suffix == ".keras":
-            with zipfile.ZipFile(path) as archive:
-                return h5py.File(io.BytesIO(archive.read("model.weights.h5")))
-        return h5py.File(path)
-    except (OSError, KeyError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"`weights` must be a weights file of Keras 3. Received: {str(path)!r} ({error})"
-        ) from error
-
-
 def _tensors(file):
     """Maps `layer name/sublayer/…/index` to the HDF5 data sets of all layers in `file`.
 
     Keras files layers under their class and a counter, and keeps their names as attributes.
     """
     tensors = {}
-    for group in file.get("layers", {}).values():
-        if "vars" not in group:
+    layers = file.get("layers")
+    for group in layers.values() if isinstance(layers, h5py.Group) else ():
+        if not isinstance(group, h5py.Group) or "vars" not in group:
             continue
         layer = group["vars"].attrs.get("name", group.name)
 
