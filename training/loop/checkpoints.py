@@ -5,9 +5,9 @@ random states, their moving averages, the optimizer's variables with loss scale 
 epoch's metrics so far, and the place in the data.
 """
 
+import contextlib
 import dataclasses
 import re
-import zipfile
 
 import numpy as np
 import tensorflow as tf
@@ -73,20 +73,74 @@ def restore(path, strategy, trainer):
         SettingError: If the file is no checkpoint of such a trainer. Nothing is changed then.
     """
     variables = _variables(trainer)
-    try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise SettingError(f"cannot read the checkpoint {path}: {error}") from error
+    arrays = _read_arrays(path)
     position = {name: arrays.pop(name, None) for name in Position.__dataclass_fields__}
-    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
-    if None in position.values() or shapes != {name: a.shape for name, a in arrays.items()}:
+    found = {name: (array.shape, array.dtype.kind) for name, array in arrays.items()}
+    expected = {name: (tuple(v.shape), _read(v).dtype.kind) for name, v in variables.items()}
+    if found != expected or not _is_position(position):
         raise SettingError(f"{path} is a checkpoint of another network or recipe")
     for name, variable in variables.items():
         _write(variable, arrays[name])
     if strategy.num_replicas_in_sync > 1:
         separate_random_states(strategy, trainer.network)
     return Position(**{name: value.item() for name, value in position.items()})
+
+
+def restore_newest(folder, strategy, trainer):
+    """Puts a trainer into the state of the newest checkpoint that can be read.
+
+    Newer ones that cannot be read stay, under another name.
+
+    Args:
+        folder: Folder of the checkpoints, with one at least.
+        strategy, trainer: As in `restore`.
+
+    Returns:
+        The `Position`, and a line for each checkpoint that was passed over.
+
+    Raises:
+        SettingError: If none can be read. Nothing is changed then.
+    """
+    passed = {}
+    for path in reversed(list_checkpoints(folder)):
+        try:
+            position = restore(path, strategy, trainer)
+        except SettingError as error:
+            passed[path] = error
+            continue
+        return position, [_set_aside(*damaged) for damaged in passed.items()]
+    raise next(iter(passed.values()))
+
+
+def _set_aside(path, error):
+    """Takes a checkpoint out of the list, so that no whole one is deleted for it; a line of text.
+
+    Of several workers, the first one does it for all.
+    """
+    with contextlib.suppress(OSError):
+        path.rename(path.with_name(f"{path.name}.damaged"))
+    return f"passed over {path.name}: {error}"
+
+
+def _read_arrays(path):
+    """All arrays of a checkpoint by name, or a `SettingError`."""
+    try:
+        with np.load(path) as file:
+            return {name: file[name] for name in file.files}
+    # NumPy reads the members of a damaged archive with `zipfile` and `ast`, which raise what they
+    # like: zlib.error, struct.error, SyntaxError, TokenError, NotImplementedError, MemoryError ...
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise SettingError(f"cannot read the checkpoint {path}: {reason}") from error
+
+
+def _is_position(arrays):
+    """Whether a dict of arrays or None holds a `Position`."""
+    if any(array is None or array.shape != () for array in arrays.values()):
+        return False
+    whole = all(arrays[name].dtype.kind == "i" and arrays[name] >= 0 for name in ("epoch", "step"))
+    seconds = arrays["seconds"]
+    return whole and seconds.dtype.kind == "f" and bool(np.isfinite(seconds))
 
 
 def list_checkpoints(folder):

@@ -107,7 +107,8 @@ def prepare(recipe, settings, task, strategy):
     # Not before: TFDS draws random numbers when it makes a data set, but not when it finds one.
     keras.utils.set_random_seed(settings.seed)
     position = checkpoints.Position()
-    saved = checkpoints.list_checkpoints(settings.out / run_folder.CHECKPOINTS)
+    folder = settings.out / run_folder.CHECKPOINTS
+    saved = checkpoints.list_checkpoints(folder)
     trainer, notes = make_trainer(
         strategy,
         recipe,
@@ -120,7 +121,8 @@ def prepare(recipe, settings, task, strategy):
         steps_per_execution=settings.steps_per_execution,
     )
     if saved:
-        position = checkpoints.restore(saved[-1], strategy, trainer)
+        position, passed_over = checkpoints.restore_newest(folder, strategy, trainer)
+        print("".join(f"{line}\n" for line in passed_over), end="", flush=True)
     chief = worker_of(strategy)[0] == 0
     folder = settings.out if chief else pathlib.Path(tempfile.mkdtemp(prefix="pale_tf-worker-"))
     unreadable = Unreadable(settings.max_unreadable, folder / run_folder.UNREADABLE)

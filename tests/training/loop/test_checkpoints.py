@@ -74,6 +74,63 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(tmp_path):
         np.testing.assert_array_equal(value, before[name])
 
 
+def test_the_newest_whole_one_is_taken(tmp_path):
+    for step in (1, 2, 3):
+        checkpoints.save(tmp_path, make_trainer(step), Position(step=step), 10, keep=3)
+    whole = tmp_path / "step-00000001.npz"
+    expected = dict(np.load(whole))
+    for step in (2, 3):
+        path = tmp_path / f"step-0000000{step}.npz"
+        path.write_bytes(path.read_bytes()[: 1000 * step])
+    trainer = make_trainer(4)
+    position, lines = checkpoints.restore_newest(tmp_path, STRATEGY, trainer)
+    assert position == Position(step=1)
+    for name, value in state(trainer).items():
+        np.testing.assert_array_equal(value, expected[name])
+    assert [line.split(":")[0] for line in lines] == [
+        f"passed over step-0000000{step}.npz" for step in (3, 2)
+    ]
+    assert checkpoints.list_checkpoints(tmp_path) == [whole]
+    checkpoints.save(tmp_path, trainer, Position(step=2), 10, keep=1)  # deletes the right one
+    assert [path.name for path in checkpoints.list_checkpoints(tmp_path)] == ["step-00000002.npz"]
+    assert len(list(tmp_path.glob("*.damaged"))) == 2
+
+
+def test_where_none_is_whole_all_stay(tmp_path):
+    for step in (1, 2):
+        (tmp_path / f"step-{step}.npz").write_text("half")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(SettingError, match=r"cannot read the checkpoint .*step-2\.npz"):
+        checkpoints.restore_newest(tmp_path, STRATEGY, make_trainer(4))
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_any_damage_is_one_line_and_changes_nothing(tmp_path):
+    checkpoints.save(tmp_path, make_trainer(1), Position(step=1), 10, keep=1)
+    (path,) = tmp_path.iterdir()
+    whole, trainer = path.read_bytes(), make_trainer(2)
+    before, messages = state(trainer), []
+    rng = np.random.default_rng(0)
+    for _ in range(150):
+        content = bytearray(whole)
+        # NumPy's headers, zip's, and its directory at the end are where damage is interpreted.
+        near = rng.choice([0, len(content) - 2000, rng.integers(len(content) - 2000)])
+        for place in near + rng.integers(0, 2000, rng.integers(1, 30)):
+            content[place] = rng.integers(256)
+        path.write_bytes(content)
+        try:
+            assert checkpoints.restore(path, STRATEGY, trainer) == Position(step=1)
+            expected = state(make_trainer(1))  # the damage is where nobody reads
+        except SettingError as error:
+            messages.append(str(error))
+            expected = before
+        for name, value in state(trainer).items():
+            np.testing.assert_array_equal(value, expected[name])
+        trainer = make_trainer(2)
+    assert len(messages) > 100
+    assert not any("\n" in message for message in messages)
+
+
 def test_metrics_go_on_where_they_were():
     trainer = make_trainer(1)
     values = checkpoints.read_metrics(trainer)
