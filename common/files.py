@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import uuid
 
 from common.errors import WriteError
 
@@ -17,7 +18,8 @@ def replacing(path):
     Raises:
         WriteError: If the file cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.tmp{path.suffix}")
+    # A name of its own: another process may be writing the same file.
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp{path.suffix}")
     try:
         yield temporary
         with open(temporary, "rb") as file:

@@ -9,6 +9,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
 
 from common.cli import Parser, existing_weights, make_folder, positive_int, working_on
 from common.errors import ProgramError, SettingError
+from common.locks import locked
 from common.runtime import import_tensorflow, use_cpu
 from export.image_paths import add_images_flag
 
@@ -27,7 +28,8 @@ def main(argv=None):
     from export.verify import print_table
 
     try:
-        result = export(**vars(flags))
+        with locked(flags.out, "--out"):
+            result = export(**vars(flags))
     except ProgramError as error:
         parser.stop(error)
     print_table(result)

@@ -19,6 +19,7 @@ from common.cli import (
     seed,
 )
 from common.errors import ProgramError, SettingError, WriteError
+from common.locks import locked
 from common.run_files import CONFIG, read_config
 from common.runtime import import_tensorflow
 from training.distribution.cluster import read_cluster
@@ -50,11 +51,13 @@ def main(argv=None):
     try:
         recipe, settings = choose(flags)
         out = settings.out
-        check(parser, recipe, settings, flags.resume)
-        import_tensorflow()  # takes seconds; wrong flags do not wait for it
-        from training.loop.run import train
+        check(parser, recipe, settings)
+        with lock_of(settings):
+            check_folder(parser, settings, flags.resume)
+            import_tensorflow()  # takes seconds; wrong flags do not wait for it
+            from training.loop.run import train
 
-        train(recipe, settings)
+            train(recipe, settings)
     except ProgramError as error:
         if is_new and out is not None:
             with contextlib.suppress(OSError):  # it holds something after all
@@ -267,7 +270,7 @@ def read_own(flags, given):
     return recipe, {"out": flags.out, **own}
 
 
-def check(parser, recipe, settings, resume):
+def check(parser, recipe, settings):
     """Checks what a flag's text alone does not tell, and makes the folders."""
     if settings.cpu_replicas > 1 and settings.strategy != "mirrored":
         parser.error("argument --cpu-replicas: needs --strategy mirrored")
@@ -278,8 +281,22 @@ def check(parser, recipe, settings, resume):
             "argument --jit: TensorFlow crashes under a strategy with mixed_float16 (keras#21366); "
             "--precision mixed_bfloat16 and --strategy none do not"
         )
+    if settings.data_dir is not None:
+        make_folder(parser, "--data-dir", settings.data_dir)
+    make_folder(parser, "--out", settings.out)
+
+
+def lock_of(settings):
+    """A context in which no other process trains in the folder of the run."""
+    if settings.strategy == "multi_worker" and read_cluster()[0] > 0:
+        return contextlib.nullcontext()  # the chief writes, and has the lock
+    return locked(settings.out, "--out")
+
+
+def check_folder(parser, settings, resume):
+    """Checks that the folder of the run is new, or holds one to go on with."""
     out = settings.out
-    used = out.is_dir() and any(path.name[0] != "." for path in out.iterdir())
+    used = any(path.name[0] != "." for path in out.iterdir())
     if settings.strategy == "multi_worker" and read_cluster()[0] > 0:
         used = (out / "checkpoints").exists()  # the rest may be what the chief just wrote
     if used and not resume:
@@ -288,9 +305,6 @@ def check(parser, recipe, settings, resume):
         )
     if used and resume and not (out / CONFIG).exists():
         parser.error(f"argument --resume: the folder {out} holds no run")
-    if settings.data_dir is not None:
-        make_folder(parser, "--data-dir", settings.data_dir)
-    make_folder(parser, "--out", out)
 
 
 if __name__ == "__main__":

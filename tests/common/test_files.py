@@ -25,6 +25,16 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path):
     assert [entry.name for entry in tmp_path.iterdir()] == ["metrics.json"]
 
 
+def test_two_writers_of_a_file_do_not_meet(tmp_path):
+    path = tmp_path / "models.config"
+    with replacing(path) as one, replacing(path) as other:
+        one.write_text("one")
+        other.write_text("other")
+        assert {one.read_text(), other.read_text()} == {"one", "other"}
+    assert path.read_text() == "one"  # left last
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_temporary_names_keep_the_suffix_that_writers_look_at(tmp_path):
     with replacing(tmp_path / "model.keras") as temporary:
         assert temporary.suffix == ".keras"

@@ -8,6 +8,7 @@ import keras
 import pytest
 
 from common.errors import SettingError
+from common.locks import locked
 from training import fit
 from training.data.sources import open_source
 from training.recipe import load_recipe
@@ -77,6 +78,18 @@ def test_a_used_folder_is_refused_and_left_alone(program, tmp_path):
         "its run)\n"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]
+
+
+@pytest.mark.parametrize("flags", [(), ("--resume",)])
+def test_two_runs_in_one_folder_are_refused(program, tmp_path, flags):
+    with locked(tmp_path, "--out"):
+        done = program("training/fit.py", "--out", tmp_path, *flags)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"fit.py: error: argument --out: another process is writing to {tmp_path}; wait for it, or "
+        "choose another path\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def choose(*flags):

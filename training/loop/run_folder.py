@@ -32,6 +32,8 @@ CALIBRATED = 64
 def write_start(run):
     """Writes what is known before training, or adds to it that the run goes on."""
     folder, position = run.settings.out, run.position
+    for left in folder.glob(".*.tmp*"):  # by a killed process: this one has the folder's lock
+        left.unlink()
     start = {
         "command": ["python", *sys.argv],
         "step": {"epoch": position.epoch, "step": position.step},
