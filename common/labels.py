@@ -1,6 +1,31 @@
 """Names of classes: `labels.txt` of a run, a line each, in the order of the network's outputs."""
 
+import unicodedata
+
 from common.errors import SettingError
+
+# Unicode's categories of control characters, line and paragraph separators, and of what is no text.
+_UNPRINTABLE = ("Cc", "Zl", "Zp", "Cs")
+
+
+def check_labels(labels, where):
+    """Checks that every name of a class is a line of text, safe to print and to write.
+
+    Args:
+        labels: Names of classes.
+        where: What they are from, for the error.
+
+    Raises:
+        SettingError: If one is empty, or contains a line break or another control character, or
+            bytes that are not UTF-8.
+    """
+    for label in labels:
+        bad = [char for char in label if unicodedata.category(char) in _UNPRINTABLE]
+        if bad or not label:
+            reason = f"it contains {bad[0]!r}" if bad else "it is empty"
+            raise SettingError(
+                f"{where}: a class must be named by one line of text. Received: {label!r}; {reason}"
+            )
 
 
 def labels_text(labels):

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from common.errors import SettingError
+
 
 def evaluation_image(image, size, crop_fraction=1.0):
     """Scales the short side of an image to `size / crop_fraction` and crops the center.
@@ -24,5 +26,14 @@ def evaluation_image(image, size, crop_fraction=1.0):
 
 
 def crop_fraction_of(recipe):
-    """The `crop_fraction` of a run's recipe; 1, the whole short side, if its task has none."""
-    return recipe["settings"].get("crop_fraction", 1.0)
+    """The `crop_fraction` of a run's recipe; 1, the whole short side, if its task has none.
+
+    Raises:
+        SettingError: If it is no part of an image.
+    """
+    fraction = recipe["settings"].get("crop_fraction", 1.0)
+    if not isinstance(fraction, int | float) or not 0 < fraction <= 1:
+        raise SettingError(
+            f"the run's `crop_fraction` must be a number above 0, at most 1. Received: {fraction!r}"
+        )
+    return fraction

@@ -3,6 +3,7 @@
 import json
 
 from common.errors import SettingError
+from common.labels import check_labels
 
 CALIBRATION = "calibration"  # a folder of images
 CONFIG = "config.json"
@@ -35,17 +36,36 @@ def read_config(folder):
     if not path.exists():
         return {}
     try:
-        config = dict(json.loads(path.read_text()))
+        config = dict(json.loads(path.read_text(encoding="utf-8")))
+        if not isinstance(config.get("flags", {}), dict):
+            raise TypeError("`flags` must be an object")
         return config | {"recipe": _upgraded(dict(config["recipe"]))}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SettingError(f"{path} is not the configuration of a run: {error}") from error
 
 
 def read_labels(folder):
-    """The lines of `labels.txt` in a folder, names of classes in the order of the network's
-    outputs; empty where there is no such file."""
+    """Reads `labels.txt`.
+
+    Args:
+        folder: The run's folder, a `pathlib.Path`.
+
+    Returns:
+        Names of classes in the order of the network's outputs; empty where there is no such file.
+
+    Raises:
+        SettingError: If the file has other contents than a name a line.
+    """
     path = folder / LABELS
-    return path.read_text().splitlines() if path.exists() else []
+    if not path.exists():
+        return []
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, ValueError) as error:
+        raise SettingError(f"cannot read {path}: {error}") from error
+    labels = lines[:-1] if lines[-1] == "" else lines
+    check_labels(labels, path)
+    return labels
 
 
 def _upgraded(recipe):

@@ -138,7 +138,7 @@ def print_table(scores, rows):
     for label in sorted(classes, key=lambda label: classes[label][score])[:rows]:
         numbers = (f"{scores[name]['classes'][label][score]:.4f}" for name in found)
         table.add_row(label, str(classes[label]["images"]), *numbers)
-    rich.console.Console().print(table)
+    rich.console.Console(markup=False, emoji=False).print(table)
 
 
 if __name__ == "__main__":

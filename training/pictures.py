@@ -1,4 +1,7 @@
-"""Pictures of a run: curves, confusion matrix, contact sheets."""
+"""Pictures of a run: curves, confusion matrix, contact sheets.
+
+Names of classes may hold dollar signs, so matplotlib is kept from reading them as formulas.
+"""
 
 import csv
 
@@ -42,8 +45,8 @@ def plot_confusion(matrix, names, path):
     figure.colorbar(picture, label="share of the class")
     axis.set(xlabel="predicted", ylabel="class")
     if len(names) <= NAMED_CLASSES:
-        axis.set_xticks(range(len(names)), names, rotation=90)
-        axis.set_yticks(range(len(names)), names)
+        axis.set_xticks(range(len(names)), names, rotation=90, parse_math=False)
+        axis.set_yticks(range(len(names)), names, parse_math=False)
     if len(names) <= NAMED_CLASSES // 2:
         for (row, column), count in np.ndenumerate(matrix):
             if count:
@@ -61,7 +64,7 @@ def plot_images(images, titles, path):
         axis.axis("off")
     for axis, image, title in zip(axes.flat, images, titles, strict=False):
         axis.imshow(np.clip(image, 0, 255).astype("uint8"))
-        axis.set_title(title, fontsize=8)
+        axis.set_title(title, fontsize=8, parse_math=False)
     _save(figure, path)
 
 

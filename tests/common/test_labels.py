@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from common.errors import SettingError
-from common.labels import labels_of, labels_text
+from common.labels import check_labels, labels_of, labels_text
 from common.trained import NO_RUN, Trained
 
 
@@ -24,3 +24,28 @@ def test_are_those_of_the_run_or_numbers():
 def test_are_as_many_as_classes():
     with pytest.raises(SettingError, match="RUN: run has 2 labels for a network of 3 classes"):
         labels_of(trained(["ant", "bee"]))
+
+
+ODD = [
+    "$5_$10",
+    "10$%",
+    "[red]",
+    "chien été",
+    "犬",
+    "👩‍🌾",
+    "a/b",
+    "l" * 250,
+    "non-breaking\u00a0space",
+]
+UNPRINTABLE = ["a\nb", "a\rb", "a\u2028b", "a\x85b", "\x1b[31mred", "a\tb", "a\udcff", "a\0b"]
+
+
+def test_a_line_of_text_is_a_name():
+    check_labels(ODD, "`dataset`")
+
+
+@pytest.mark.parametrize("label", ["", *UNPRINTABLE])
+def test_what_is_no_line_of_text_is_refused(label):
+    with pytest.raises(SettingError, match="`dataset`: a class must be named by one line") as error:
+        check_labels(["ant", label], "`dataset`")
+    assert str(error.value).isprintable()

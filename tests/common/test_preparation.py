@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common.errors import SettingError
 from common.preparation import crop_fraction_of, evaluation_image
 
 
@@ -32,6 +33,12 @@ def test_the_short_side_is_scaled():
 def test_the_whole_image_where_the_recipe_does_not_say():
     assert crop_fraction_of({"settings": {}}) == 1.0
     assert crop_fraction_of({"settings": {"crop_fraction": 0.875}}) == 0.875
+
+
+@pytest.mark.parametrize("fraction", [0, -1, 1.5, "all", None, float("nan")])
+def test_a_part_that_is_none_is_refused(fraction):
+    with pytest.raises(SettingError, match="`crop_fraction` must be a number above 0, at most 1"):
+        crop_fraction_of({"settings": {"crop_fraction": fraction}})
 
 
 @pytest.mark.parametrize("shape", [(1, 900, 3), (37, 5, 1), (1, 1, 3)])

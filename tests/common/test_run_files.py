@@ -5,6 +5,7 @@ import json
 import pytest
 
 from common.errors import SettingError
+from common.labels import labels_text
 from common.run_files import read_config, read_labels
 
 
@@ -33,7 +34,9 @@ def test_a_folder_need_not_have_them(tmp_path):
     assert read_labels(tmp_path) == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"recipe": 1}', "\xff"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"recipe": 1}', "\xff", '{"recipe": {}, "flags": null}']
+)
 def test_another_file_is_one_error(tmp_path, text):
     (tmp_path / "config.json").write_text(text, encoding="latin-1")
     with pytest.raises(SettingError, match="is not the configuration of a run"):
@@ -43,3 +46,16 @@ def test_another_file_is_one_error(tmp_path, text):
 def test_labels_keep_their_order(tmp_path):
     (tmp_path / "labels.txt").write_text("cat\nant\nsea lion\n")
     assert read_labels(tmp_path) == ["cat", "ant", "sea lion"]
+
+
+def test_labels_come_back_as_they_were_written(tmp_path):
+    labels = ["$5_$10", "[red]", "犬", "a b", "non-breaking\u00a0space"]
+    (tmp_path / "labels.txt").write_text(labels_text(labels), encoding="utf-8")
+    assert read_labels(tmp_path) == labels
+
+
+@pytest.mark.parametrize("content", [b"a\xff\n", b"\x1b[31mred\n", b"a\n\nb\n", "a\u2028".encode()])
+def test_other_labels_are_one_error(tmp_path, content):
+    (tmp_path / "labels.txt").write_bytes(content)
+    with pytest.raises(SettingError, match=r"labels\.txt"):
+        read_labels(tmp_path)

@@ -48,6 +48,15 @@ def test_confusion_is_drawn_in_shares_of_the_class(figures, classes, named, coun
     assert len(axis.texts) == max(counted - 1, 0)
 
 
+def test_dollar_signs_are_no_formulas(figures):
+    drawn, path = figures
+    names = ["$5_$10", "10$%", r"$\nothing$"]
+    pictures.plot_confusion(np.eye(3), names, path)
+    labels = [label.get_text() for label in drawn[0].axes[0].get_xticklabels()]
+    assert labels == names
+    pictures.plot_images([np.zeros((4, 4, 3))] * 3, names, path)
+
+
 def test_images_stand_under_their_titles(figures):
     drawn, path = figures
     images = [np.full((4, 4, 3), value) for value in (-3.0, 10.7, 300.0, 4.0, 5.0, 6.0, 7.0)]

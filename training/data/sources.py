@@ -10,7 +10,6 @@ import io
 import os
 import pathlib
 import sys
-import tempfile
 import typing
 
 import tensorflow as tf
@@ -20,6 +19,8 @@ import tensorflow_datasets as tfds
 import training.datasets.digits
 import training.datasets.long_range  # noqa: F401
 from common.errors import SettingError
+from common.labels import check_labels
+from training.data.folders import list_images
 
 SPLITS = ("train", "validation", "test")
 HELD_OUT = 10  # one in so many images is validated on, and one tested on, where nobody split them
@@ -37,11 +38,13 @@ class Source:
         read: `read(split, seed=None, shard=(0, 1))` gives a `tf.data.Dataset` of encoded images
             (string), integer labels and names (string). With a seed, files are in an order that the
             seed decides. `shard=(index, count)` is the part of worker `index` of `count`.
+        passed_over: Lines on the files that are no part of it.
     """
 
     labels: list[str]
     counts: dict[str, int]
     read: typing.Callable[..., tf.data.Dataset]
+    passed_over: tuple[str, ...] = ()
 
 
 def open_source(name, data_dir=None):
@@ -56,8 +59,15 @@ def open_source(name, data_dir=None):
         A `Source`.
 
     Raises:
-        SettingError: If there is no such data set, or it cannot be made.
+        SettingError: If there is no such data set, it cannot be made, or the name of a class is no
+            line of text.
     """
+    source = _open(name, data_dir)
+    check_labels(source.labels, "`dataset`")
+    return source
+
+
+def _open(name, data_dir):
     kind, _, argument = name.partition(":")
     if name in ("digits", "imagenet2012"):
         return _open_tfds(name, data_dir)
@@ -148,28 +158,22 @@ def _choose_splits(available):
 def _open_folder(root):
     if not root.is_dir():
         raise SettingError(f"`dataset`: there is no folder {root}")
-    folders = {path.name: path for path in sorted(root.iterdir()) if path.is_dir()}
-    names = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
-    if "train" in folders and set(folders) <= set(names):
-        found, labels = _list_images(root)
-        splits = {names[name]: examples for name, examples in found.items()}
-        if set(splits) == {"train"}:
-            splits = _hold_out(splits["train"])
-        splits.setdefault("validation", splits.get("test"))
-        splits.setdefault("test", splits["validation"])
-    else:
-        with tempfile.TemporaryDirectory() as folder:  # as if `root` were the only split
-            pathlib.Path(folder, "all").symlink_to(root.resolve())
-            found, labels = _list_images(folder)
-        at = len(str(pathlib.Path(folder, "all"))) + 1
-        listed = [(str(root / path[at:]), label) for path, label in found.get("all", [])]
-        splits = _hold_out(listed)
+    try:
+        found, labels, passed_over = list_images(root)
+    except OSError as error:
+        raise SettingError(f"`dataset`: cannot read {root}: {error}") from error
+    splits = found if len(found) > 1 else _hold_out(*found.values())
+    splits.setdefault("validation", splits.get("test"))
+    splits.setdefault("test", splits["validation"])
     empty = [split for split in SPLITS if not splits[split]]
+    others = f"; passed over: {'; '.join(passed_over)}" if passed_over else ""
     if empty:
         raise SettingError(
             f"`dataset`: no images for {empty[0]} in {root}; expected {root}/LABEL/*.jpg or "
-            f"{root}/train/LABEL/*.jpg"
+            f"{root}/train/LABEL/*.jpg{others}"
         )
+    if len(labels) == 1:
+        raise SettingError(f"`dataset`: {root} has one class alone, {labels[0]!r}{others}")
 
     def load(path, label, there):
         # What may not be read counts as an image that cannot be decoded.
@@ -185,25 +189,8 @@ def _open_folder(root):
         dataset = dataset.shard(shard[1], shard[0])
         return dataset.map(load, num_parallel_calls=tf.data.AUTOTUNE)
 
-    return Source(labels, {split: len(splits[split]) for split in SPLITS}, read)
-
-
-def _list_images(root):
-    """Lists `root/SPLIT/LABEL/*`: paths and classes by split, and the names of the classes."""
-    # Its data sets decode, and one file that does not decode would end them.
-    found = tfds.ImageFolder(str(root))._split_examples
-    # No class is made of a folder without images, nor of one that some program hides.
-    labels = {example.label for examples in found.values() for example in examples}
-    labels = sorted(label for label in labels if not label.startswith("."))
-    splits = {
-        split: [
-            (example.image_path, labels.index(example.label))
-            for example in examples
-            if example.label in labels
-        ]
-        for split, examples in found.items()
-    }
-    return splits, labels
+    counts = {split: len(splits[split]) for split in SPLITS}
+    return Source(labels, counts, read, tuple(passed_over))
 
 
 def _hold_out(examples):

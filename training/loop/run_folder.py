@@ -61,6 +61,7 @@ def introduction(run, notes):
     model = recipe.model if isinstance(recipe.model, str) else recipe.model.name
     counts = ", ".join(f"{count} {split}" for split, count in run.source.counts.items())
     lines = [f"{model} on {recipe.dataset}: {run.task.describe(run.source)}, images: {counts}"]
+    lines += [f"passed over: {line}" for line in run.source.passed_over]
     if position.epoch or position.step:
         lines.append(f"going on after {position.epoch} epochs and {position.step} steps")
     if notes is not None:
@@ -72,9 +73,6 @@ def write_end(run):
     """Writes what training gave, and evaluates it: networks, scores, pictures, examples."""
     folder, task = run.settings.out, run.task
     save_networks(folder, run.trainer)
-    with replacing(folder / "curves.png") as path:
-        quantities = dict.fromkeys(("loss", task.score))
-        pictures.plot_curves(folder / HISTORY, tuple(quantities), path)
     names = [name for name in (MODEL, EMA_MODEL) if (folder / name).exists()]
     networks = {name: load_network(folder / name) for name in names}
     batch_size = run.recipe.batch_size
@@ -85,11 +83,14 @@ def write_end(run):
     for name, prefix in zip(names, ("test_", "test_ema_"), strict=False):
         scores = reports[name].scores()
         metrics |= {f"{prefix}{key}": value for key, value in scores.items()}
-    reports[MODEL].draw(folder)
-    write_calibration(folder, run.source, run.transforms)
     metrics["train_seconds"] = round(run.position.seconds, 1)
     metrics["unreadable_images"] = len(run.unreadable)
-    write_json(folder / METRICS, metrics)
+    write_json(folder / METRICS, metrics)  # before the pictures: what was trained for
+    with replacing(folder / "curves.png") as path:
+        quantities = dict.fromkeys(("loss", task.score))
+        pictures.plot_curves(folder / HISTORY, tuple(quantities), path)
+    reports[MODEL].draw(folder)
+    write_calibration(folder, run.source, run.transforms)
 
 
 def save_networks(folder, trainer):

@@ -22,6 +22,7 @@ from training.tasks import Report, Task
 TOP = 5
 EXAMPLES = 5
 WORST = 24
+LONGEST_NAME = 150  # bytes of a class in the name of an example
 
 
 @dataclasses.dataclass(frozen=True)
@@ -208,9 +209,14 @@ class ClassificationReport(Report):
             pictures.plot_images([image for *_, image in self._worst], titles, path)
         (folder / "examples").mkdir(exist_ok=True)
         for index, image in enumerate(self._examples):
-            label = names[labels[index]].replace("/", "_")
-            with replacing(folder / "examples" / f"{index + 1}-is-{label}.png") as path:
+            name = f"{index + 1}-is-{_file_part(names[labels[index]])}.png"
+            with replacing(folder / "examples" / name) as path:
                 keras.utils.save_img(path, image, scale=False)
+
+
+def _file_part(label):
+    """The name of a class as a part of a file's name, which has 255 bytes at most."""
+    return label.replace("/", "_").encode()[:LONGEST_NAME].decode(errors="ignore")
 
 
 def _title(label, best):

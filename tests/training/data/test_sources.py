@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import os
 import tarfile
 
 import numpy as np
@@ -89,6 +90,14 @@ def test_a_folder_without_images_or_a_hidden_one_is_no_class(tmp_path):
     source = sources.open_source(f"folder:{tmp_path}")
     assert source.labels == ["cat", "dog"]
     assert source.counts == {"train": 32, "validation": 4, "test": 4}
+
+
+@pytest.mark.parametrize("name", ["two\nlines", "two\u2028lines", "\x1b[31mred", b"latin-\xe9"])
+def test_a_folder_whose_name_is_no_line_of_text_is_refused(tmp_path, name):
+    write_images(tmp_path, ["cat", os.fsdecode(name)], 20)
+    with pytest.raises(SettingError, match="`dataset`: a class must be named by one line") as error:
+        sources.open_source(f"folder:{tmp_path}")
+    assert str(error.value).isprintable()
 
 
 def test_a_label_that_is_no_class_is_refused(tmp_path):

@@ -192,6 +192,22 @@ def test_pictures_and_examples(report, tmp_path):
     assert len(list((tmp_path / "examples").iterdir())) == classify.EXAMPLES
 
 
+ODD = ["$5_$10", "10$%", "[red]", "l" * 250, "犬" * 80, "a/b", "."]
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_classes_may_have_odd_names(tmp_path):
+    """Formulas of matplotlib, names longer than those of files, parts of paths."""
+    source = dataclasses.replace(SOURCE, labels=ODD)
+    report = classify.ClassificationReport(classify.TASK, source)
+    targets, outputs = np.eye(7, dtype="float32"), np.full((7, 7), 1 / 7, "float32")
+    report.add(np.zeros((7, 4, 4, 3)), outputs, targets)
+    report.draw(tmp_path)
+    names = sorted(path.name for path in (tmp_path / "examples").iterdir())
+    assert names[:3] == ["1-is-$5_$10.png", "2-is-10$%.png", "3-is-[red].png"]
+    assert names[3:] == [f"4-is-{'l' * 150}.png", f"5-is-{'犬' * 50}.png"]
+
+
 def brightness_network(classes):
     """Puts images of brightness 0, 1, 2… into class 0, 1, 2…, with a probability of about 1."""
     images = keras.Input((4, 4, 3))
