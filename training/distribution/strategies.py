@@ -12,6 +12,8 @@ from training.distribution.multi_worker import adapt_keras
 # A large odd number, so that the seeds of neighboring replicas have little in common.
 REPLICA_SEED_STEP = 0x9E3779B1
 
+STRATEGIES = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
+
 
 def make_strategy(name, cpu_replicas=1):
     """Makes the distribution strategy called `name`.
@@ -88,14 +90,18 @@ def distribute(strategy, make_batches, batch_size):
         What Keras' `fit` takes.
     """
     shard = worker_of(strategy)
-    if strategy.num_replicas_in_sync == 1:
+    if not isinstance(strategy, STRATEGIES):
         return make_batches(batch_size=batch_size, shard=shard)
 
     def make(context):
         batches = make_batches(batch_size=batch_size // shard[1], shard=shard)
         part = batch_size // context.num_replicas_in_sync
+        if part == batch_size // shard[1]:
+            return batches
         return batches.rebatch(part, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
+    # For one replica too: Keras would have the strategy rewrite the pipeline, which takes as long as
+    # half of a small epoch.
     return strategy.distribute_datasets_from_function(make)
 
 

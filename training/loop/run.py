@@ -222,14 +222,15 @@ def remaining_batches(run, guarded):
 
 
 def validation_batches(run):
-    """The validation images, spread over the replicas."""
+    """An iterator of the validation images, again and again, spread over the replicas."""
 
     def make(batch_size, shard):
-        return evaluation_batches(
+        batches = evaluation_batches(
             run.source, "validation", run.transforms, batch_size, run.unreadable, shard
         )
+        return batches.repeat()
 
-    return distribute(run.strategy, make, run.recipe.batch_size)
+    return iter(distribute(run.strategy, make, run.recipe.batch_size))
 
 
 def evaluate(run, batches):
@@ -238,7 +239,7 @@ def evaluate(run, batches):
     steps = evaluation_steps(run.source, "validation", run.recipe.batch_size)
 
     def score(prefix):
-        trainer.evaluate(batches, steps=steps, verbose=0)
+        trainer.evaluate_next(batches, steps)
         return {f"{prefix}{name}": value for name, value in read_scores(trainer).items()}
 
     scores = score("val_")

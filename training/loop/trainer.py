@@ -89,6 +89,22 @@ class Trainer(keras.Model):
             score.update_state(targets, outputs, sample_weight=weights)
         return self.get_metrics_result()
 
+    def evaluate_next(self, batches, steps):
+        """Sets the metrics to those of the next batches. Unlike Keras' `evaluate`, it goes on with
+        an iterator: a new one takes longer than evaluating a small network.
+
+        Args:
+            batches: An iterator of what `test_step` takes, distributed as the strategy does.
+            steps: Number of batches.
+        """
+        self.reset_metrics()
+        for _ in range(steps):
+            self._evaluate_one(batches)
+
+    @tf.function
+    def _evaluate_one(self, batches):
+        self.distribute_strategy.run(self.test_step, args=(next(batches),))
+
     @tf.function
     def swap_averages(self):
         """Exchanges the weights with their averages; a second call exchanges them back."""
