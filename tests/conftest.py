@@ -9,6 +9,9 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
+# Two processes run the tests on two cores: with a thread for each core, each waits for the other.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+
 # TensorFlow asks the CPU itself whether it computes in bfloat16; oneDNN, held back to play an older
 # one, has no primitive then.
 HAS_BFLOAT16 = "ONEDNN_MAX_CPU_ISA" not in os.environ
