@@ -100,8 +100,7 @@ def distribute(strategy, make_batches, batch_size):
             return batches
         return batches.rebatch(part, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
 
-    # For one replica too: Keras would have the strategy rewrite the pipeline, which takes as long as
-    # half of a small epoch.
+    # For one replica too: Keras would have the strategy rewrite the pipeline before each epoch.
     return strategy.distribute_datasets_from_function(make)
 
 
