@@ -39,7 +39,14 @@ def exif_orientation(encoded):
         return tf.cond(end > 0, lambda: _orientation(encoded, start, end), lambda: tf.constant(1))
 
     # Most images need no search, which takes longer than all the rest here.
-    return tf.cond(_may_have_exif(_read(encoded, 0, 22)), search, lambda: tf.constant(1))
+    return tf.cond(_may_have_exif(read_bytes(encoded, 0, 22)), search, lambda: tf.constant(1))
+
+
+def reversed_axes(orientation):
+    """Whether turning reverses the rows and the columns of an image, boolean `[2]`."""
+    return tf.stack(
+        [tf.reduce_any(orientation == values) for values in ((3, 4, 6, 7), (2, 3, 7, 8))]
+    )
 
 
 def turn(image, orientation):
@@ -65,7 +72,7 @@ def turn(image, orientation):
 
 def _orientation(encoded, start, end):
     """The orientation in the TIFF data from `start` to `end` of a string; 1 if there is none."""
-    order = _read(encoded, start, 4)
+    order = read_bytes(encoded, start, 4)
     big = _equal(order, tuple(b"MM\0*"))
     known = big | _equal(order, tuple(b"II*\0"))
 
@@ -77,11 +84,11 @@ def _orientation(encoded, start, end):
 
     # int64 from here on, for offsets have 32 bits without a sign.
     start, end = tf.cast(start, tf.int64), tf.cast(end, tf.int64)
-    directory = tf.minimum(start + number(_read(encoded, start + 4, 4)), end)
+    directory = tf.minimum(start + number(read_bytes(encoded, start + 4, 4)), end)
     entries = directory + 2
     whole = tf.maximum(end - entries, 0) // _ENTRY
-    count = tf.minimum(number(_read(encoded, directory, 2)), whole)
-    table = tf.reshape(_read(encoded, entries, count * _ENTRY), (-1, _ENTRY))
+    count = tf.minimum(number(read_bytes(encoded, directory, 2)), whole)
+    table = tf.reshape(read_bytes(encoded, entries, count * _ENTRY), (-1, _ENTRY))
     found = (
         (number(table[:, :2]) == _ORIENTATION)
         & (number(table[:, 2:4]) == _SHORT)
@@ -114,7 +121,7 @@ def _find_exif(encoded):
         return (place > 0) & (end == 0)
 
     def look(segment, place, end):
-        head = _read(encoded, place, _HEAD)  # 0xFF, marker, length of what follows
+        head = read_bytes(encoded, place, _HEAD)  # 0xFF, marker, length of what follows
         marker, length = head[1], head[2] * 256 + head[3]
         after = place + 2 + length
         padding, skipped = marker == 0xFF, _before_tables(marker) & (length >= 2)
@@ -124,12 +131,12 @@ def _find_exif(encoded):
         place = tf.where(is_exif, place + _HEAD, tf.where(sound, further, 0))
         return segment + 1, place, tf.where(is_exif, tf.minimum(after, size), 0)
 
-    start = tf.where(_equal(_read(encoded, 0, 2), (0xFF, 0xD8)), 2, 0)
+    start = tf.where(_equal(read_bytes(encoded, 0, 2), (0xFF, 0xD8)), 2, 0)
     _, place, end = tf.while_loop(go_on, look, (0, start, 0), maximum_iterations=SEGMENTS)
     return place, end
 
 
-def _read(encoded, start, count):
+def read_bytes(encoded, start, count):
     """`count` bytes from `start`, int32; zeros beyond the end. An integer gives a static shape."""
     size = tf.strings.length(encoded)
     start = tf.minimum(tf.cast(start, tf.int32), size)

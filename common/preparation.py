@@ -3,26 +3,48 @@
 import tensorflow as tf
 
 from common.errors import SettingError
+from common.orientation import reversed_axes, turn
 
 
-def evaluation_image(image, size, crop_fraction=1.0):
-    """Scales the short side of an image to `size / crop_fraction` and crops the center.
+def evaluation_image(image, size, crop_fraction=1.0, orientation=1):
+    """Scales the short side of an image to `size / crop_fraction`, crops the center, and turns it.
+
+    As `tf.image.resize` with antialiasing and a central crop do, but nothing outside the crop is
+    computed: the scaled long side of a thin image may have millions of pixels.
 
     Args:
         image: `[H, W, 1]` or `[H, W, 3]`, any real dtype, values in 0..255.
         size: Height and width of the result, in pixels.
         crop_fraction: Part of the short side that the crop keeps.
+        orientation: How to turn the image, as in `common.orientation.turn`. Turning the result
+            takes less memory than turning the image.
 
     Returns:
         float32 `[size, size, 3]`.
     """
-    height, width = tf.shape(image)[0], tf.shape(image)[1]
+    sides = tf.cast(tf.shape(image)[:2], tf.float64)
     short = round(size / crop_fraction)
-    scale = short / tf.minimum(height, width)
-    scaled = tf.cast(tf.round(tf.cast((height, width), scale.dtype) * scale), tf.int32)
-    image = tf.image.resize(image, tf.maximum(scaled, short), antialias=True)
-    image = tf.image.resize_with_crop_or_pad(image, size, size)
-    return tf.broadcast_to(image, (size, size, 3))
+    scaled = tf.maximum(tf.round(sides * short / tf.reduce_min(sides)), short)
+    scale = scaled / sides
+    # The odd pixel of an axis is cut off where it is the last one after turning.
+    margin = scaled - size
+    begin = tf.where(reversed_axes(orientation), tf.math.ceil(margin / 2), margin // 2)
+    reach = tf.maximum(1.0 / scale, 1.0) + 1.0  # more than the kernel's radius, in pixels
+    first = tf.maximum(tf.floor(begin / scale - reach), 0.0)
+    last = tf.minimum(tf.math.ceil((begin + size) / scale + reach), sides)
+    (y, x), (end_y, end_x) = (
+        tf.unstack(tf.cast(first, tf.int32)),
+        tf.unstack(tf.cast(last, tf.int32)),
+    )
+    (crop,) = tf.raw_ops.ScaleAndTranslate(
+        images=image[None, y:end_y, x:end_x],
+        size=(size, size),
+        scale=tf.cast(scale, tf.float32),
+        translation=tf.cast(first * scale - begin, tf.float32),
+        kernel_type="triangle",
+        antialias=True,
+    )
+    return turn(tf.broadcast_to(crop, (size, size, 3)), orientation)
 
 
 def crop_fraction_of(recipe):

@@ -12,6 +12,7 @@ from common.errors import SettingError
 from common.runtime import import_tensorflow
 
 BATCH = 32
+BOUNDED = ("JPEG", "PNG", "GIF", "BMP", "WEBP")  # Pillow's names of what common.limits knows
 
 
 def main(argv=None):
@@ -29,7 +30,7 @@ def main(argv=None):
         task = load_task(trained.recipe["task"])
         for start in range(0, len(flags.images), BATCH):
             paths = flags.images[start : start + BATCH]
-            answers = task.predict(trained, [upright(path) for path in paths])
+            answers = task.predict(trained, (upright(path) for path in paths))
             for path, lines in zip(paths, answers, strict=True):
                 print("\n  ".join([path, *lines]))
     except SettingError as error:
@@ -54,10 +55,23 @@ def upright(path):
 
 
 def read_image(path):
-    """Reads an image file as RGB, as its pixels are stored."""
+    """Reads an image file as RGB, as its pixels are stored.
+
+    Raises:
+        ValueError: If decoding it would take too much time or memory, see `common.limits`.
+    """
     from PIL import Image
 
+    from common.limits import MAX_PIXELS, is_bearable
+
     with Image.open(path) as image:
+        costly = image.width * image.height > MAX_PIXELS
+        if image.format in BOUNDED:
+            costly = not is_bearable(pathlib.Path(path).read_bytes())
+        if costly:
+            raise ValueError(
+                f"{image.width}×{image.height} pixels, or the scans of a JPEG, are too many"
+            )
         if image.mode.startswith("I"):  # 16 bits, which `convert` would clip, not scale
             image = image.point(lambda value: value / 256).convert("L")
         return image.convert("RGB")
@@ -67,6 +81,7 @@ def image_file(text):
     """argparse type: the path of an image. It is decoded, but not kept: there may be thousands."""
     from PIL import Image
 
+    import_tensorflow()  # it is asked what decoding costs
     try:
         read_image(text)
         return text

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from common.errors import SettingError
+from common.orientation import turn
 from common.preparation import crop_fraction_of, evaluation_image
 
 
@@ -33,6 +34,42 @@ def test_the_short_side_is_scaled():
 def test_the_whole_image_where_the_recipe_does_not_say():
     assert crop_fraction_of({"settings": {}}) == 1.0
     assert crop_fraction_of({"settings": {"crop_fraction": 0.875}}) == 0.875
+
+
+def resized_and_cropped(image, size, fraction):
+    """The definition, step by step: the whole image is scaled, and the center cropped."""
+    short, sides = round(size / fraction), np.array(image.shape[:2])
+    scaled = np.maximum(np.round(sides * (short / sides.min())), short).astype(int)
+    whole = tf.image.resize(image, scaled, antialias=True)
+    crop = tf.image.resize_with_crop_or_pad(whole, size, size)
+    return np.broadcast_to(crop, (size, size, 3))
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (64, 64, 3), (50, 91, 3), (91, 37, 1), (3, 400, 3)])
+@pytest.mark.parametrize("fraction", [1.0, 0.875])
+def test_is_scaling_and_a_central_crop(shape, fraction):
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    found = evaluation_image(image, 32, fraction)
+    expected = resized_and_cropped(image, 32, fraction)
+    if shape[0] == shape[1] and fraction == 1:
+        np.testing.assert_array_equal(found, expected)
+    np.testing.assert_allclose(found, expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("shape", [(40, 61, 3), (33, 20, 3)])
+def test_turning_the_result_is_turning_the_image(orientation, shape):
+    image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    found = evaluation_image(image, 16, 0.9, orientation)
+    expected = evaluation_image(turn(tf.constant(image), orientation), 16, 0.9)
+    np.testing.assert_allclose(found, expected, atol=1e-2)
+
+
+@pytest.mark.parametrize("shape", [(1, 2**22, 1), (2**22, 1, 1)])
+def test_a_thin_image_takes_little_memory(shape):
+    """Scaled as a whole, it would have 250 billion pixels."""
+    found = evaluation_image(tf.fill(shape, tf.constant(7, tf.uint8)), 224)
+    np.testing.assert_allclose(found, np.full((224, 224, 3), 7), atol=1e-5)
 
 
 @pytest.mark.parametrize("fraction", [0, -1, 1.5, "all", None, float("nan")])

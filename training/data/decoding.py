@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from common.limits import is_bearable
 from common.orientation import exif_orientation, turn
 
 END_OF_JPEG = b"\xff\xd9"
@@ -20,13 +21,20 @@ def decode(encoded, window=None, guarded=True):
 
     Returns:
         uint8 `[h, w, 3]`, and whether the image could be decoded; if not, it is one black pixel.
+        An image that `common.limits` finds too costly is not decoded.
     """
-    if guarded:
-        return _decode_or_blank(encoded, window)
+
+    def at_once():
+        return tf.cond(
+            _looks_whole(encoded),
+            lambda: (_decode(encoded, window), True),
+            lambda: _decode_or_blank(encoded, window),
+        )
+
     return tf.cond(
-        _looks_whole(encoded),
-        lambda: (_decode(encoded, window), True),
-        lambda: _decode_or_blank(encoded, window),
+        is_bearable(encoded),
+        (lambda: _decode_or_blank(encoded, window)) if guarded else at_once,
+        lambda: (tf.zeros((1, 1, 3), tf.uint8), False),
     )
 
 

@@ -228,7 +228,7 @@ def predict(trained, images):
 
     Args:
         trained: A `common.trained.Trained`.
-        images: uint8 arrays `[H, W, 3]`, values in 0..255.
+        images: uint8 arrays `[H, W, 3]`, values in 0..255; asked for one after the other.
 
     Returns:
         For each image, a list of lines: probability and class, best first.

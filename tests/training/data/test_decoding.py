@@ -4,11 +4,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common import limits
 from tests.training.pixels import ramps
 from training.data.decoding import decode
 
 JPEG = tf.io.encode_jpeg(ramps(200, 200)).numpy()
+AT = JPEG.index(b"\xff\xc4") + 5  # counts of Huffman codes: more than there can be
+LOOKS_WHOLE = JPEG[:AT] + b"\xff" * 16 + JPEG[AT + 16 :]
 BROKEN = [
+    LOOKS_WHOLE,
     b"",
     b"text",
     JPEG[:-200],
@@ -54,7 +58,15 @@ def test_without_guard_the_same_and_errors(encode):
         np.testing.assert_array_equal(unguarded[0], guarded[0])
         assert unguarded[1] == guarded[1]
     with pytest.raises(tf.errors.InvalidArgumentError):
-        decode(tf.constant(b"\xff\xd8\xff\xd9"), corner, guarded=False)
+        decode(tf.constant(LOOKS_WHOLE), corner, guarded=False)
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_an_image_that_costs_too_much_is_not_decoded(guarded, monkeypatch):
+    encoded = tf.io.encode_png(ramps(60, 70))
+    monkeypatch.setattr(limits, "MAX_PIXELS", 60 * 70 - 1)
+    image, readable = decode(encoded, guarded=guarded)
+    assert (image.shape, bool(readable)) == ((1, 1, 3), False)
 
 
 @pytest.mark.parametrize("encoded", BROKEN)
