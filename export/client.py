@@ -10,7 +10,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from common.cli import Parser, positive_float, positive_int
-from common.errors import ProgramError
+from common.errors import ProgramError, SettingError
 from common.runtime import import_tensorflow
 
 PORTS = {"grpc": 8500, "rest": 8501}
@@ -95,15 +95,13 @@ def print_answers(client, task, paths, batch):
         batch: Images a request.
 
     Returns:
-        Number of images that the server refused.
+        Number of images that the server refused, or that cannot be read any more.
 
     Raises:
         ServerError: If the server fails.
     """
     import rich.console
     import rich.progress
-
-    from export.serving.clients import RefusedError
 
     refused = 0
     console = rich.console.Console(stderr=True)
@@ -117,15 +115,25 @@ def print_answers(client, task, paths, batch):
         bar = progress.add_task("asking", total=len(paths))
         for part in batches(paths, batch):
             for path, answer in zip(part, ask(client, part), strict=True):
-                if isinstance(answer, RefusedError):
+                if isinstance(answer, ProgramError):
                     refused += 1
                     print(f"{path}: {answer}", file=sys.stderr)
                     continue
-                print(path)
-                for line in task.lines(answer):
-                    print(f"  {line}")
+                print("\n  ".join([str(path), *lines_of(answer, task)]))
             progress.advance(bar, len(part))
     return refused
+
+
+def lines_of(answer, task):
+    """The lines of an answer, or a `ServerError` if it is none to the task."""
+    from export.serving.clients import ServerError
+
+    try:
+        lines = list(task.lines(answer))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        names = ", ".join(answer) or "none"
+        raise ServerError(f"the outputs, {names}, are not those of the task: {error}") from error
+    return ["".join(char if char.isprintable() else "?" for char in line) for line in lines]
 
 
 def batches(paths, size):
@@ -133,19 +141,20 @@ def batches(paths, size):
 
 
 def ask(client, paths):
-    """Answers to a few images; a `RefusedError` in place of each that is refused.
+    """Answers to a few images; a `ProgramError` in place of each that has none.
 
     One image that cannot be decoded makes the server refuse all; then each is sent by itself.
     """
     from export.serving.clients import RefusedError
 
-    images = [path.read_bytes() for path in paths]
     try:
-        return client.predict(images)
-    except RefusedError as error:
-        if len(images) == 1:
-            return [error]
-    return [answer for path in paths for answer in ask(client, [path])]
+        return client.predict([path.read_bytes() for path in paths])
+    except (RefusedError, OSError) as error:
+        if len(paths) > 1:
+            return [answer for path in paths for answer in ask(client, [path])]
+        if isinstance(error, OSError):
+            return [SettingError(f"cannot read it: {error.strerror}")]
+        return [error]
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """Clients of TF Serving, by gRPC and by REST, for the signature `serve_bytes`."""
 
 import base64
+import contextlib
 import json
+import queue
+import threading
 import time
 
 import grpc
@@ -20,6 +23,8 @@ from common.errors import ProgramError
 SIGNATURE, INPUT = "serve_bytes", "image_bytes"
 ATTEMPTS = 4
 BACKOFF = 0.2  # seconds before the second attempt, doubled before each further one
+MAX_ANSWER = 2**26  # bytes
+LONGEST_LINE = 1000  # characters
 BUSY = (429, 502, 503, 504)  # HTTP
 AVAILABLE = get_model_status_pb2.ModelVersionStatus.State.AVAILABLE
 
@@ -58,7 +63,7 @@ class GrpcClient:
         options = {
             "grpc.service_config": json.dumps(config),
             "grpc.max_send_message_length": -1,  # the default of 4 MB is one photograph
-            "grpc.max_receive_message_length": -1,
+            "grpc.max_receive_message_length": MAX_ANSWER,
         }
         channel = grpc.insecure_channel(host, options=list(options.items()))
         self.predictions = prediction_service_pb2_grpc.PredictionServiceStub(channel)
@@ -105,10 +110,15 @@ class GrpcClient:
             if error.code() == grpc.StatusCode.INVALID_ARGUMENT:
                 kind = RefusedError
             raise kind(_line(self.host, error.code().name, error.details())) from error
-        arrays = {name: tf.make_ndarray(tensor) for name, tensor in outputs.items()}
-        return [
-            {name: array[place] for name, array in arrays.items()} for place in range(len(images))
-        ]
+        with _checked(self.host):
+            arrays = {name: tf.make_ndarray(tensor) for name, tensor in outputs.items()}
+            rows = {len(array) for array in arrays.values()}
+            if rows != {len(images)}:
+                raise ValueError(f"{sorted(rows)} rows for {len(images)} images")
+            return [
+                {name: array[place] for name, array in arrays.items()}
+                for place in range(len(images))
+            ]
 
 
 class RestClient:
@@ -122,10 +132,12 @@ class RestClient:
     def problem(self, seconds):
         """As `GrpcClient.problem`."""
         try:
-            versions = self._ask("GET", self.url, seconds)["model_version_status"]
+            answer = self._ask("GET", self.url, seconds)
+            with _checked(self.host):
+                states = [version["state"] for version in answer["model_version_status"]]
         except ProgramError as error:
             return ServerError(str(error))
-        if any(version["state"] == "AVAILABLE" for version in versions):
+        if "AVAILABLE" in states:
             return None
         return ServerError(f"{self.host}: no version of {self.model} is available yet")
 
@@ -137,10 +149,13 @@ class RestClient:
         """
         instances = [{INPUT: {"b64": base64.b64encode(image).decode()}} for image in images]
         body = {"signature_name": SIGNATURE, "instances": instances}
-        url = f"{self.url}:predict"
-        answers = self._ask("POST", url, self.deadline, ATTEMPTS, json=body)["predictions"]
-        named = [answer if isinstance(answer, dict) else {"outputs": answer} for answer in answers]
-        return [{name: np.array(value) for name, value in answer.items()} for answer in named]
+        answer = self._ask("POST", f"{self.url}:predict", self.deadline, ATTEMPTS, json=body)
+        with _checked(self.host):
+            rows = answer["predictions"]
+            if len(rows) != len(images):
+                raise ValueError(f"{len(rows)} predictions for {len(images)} images")
+            named = [row if isinstance(row, dict) else {"outputs": row} for row in rows]
+            return [{name: np.array(value) for name, value in row.items()} for row in named]
 
     def _ask(self, method, url, seconds, attempts=1, **options):
         """The server's answer, asked for up to `attempts` times within `seconds`.
@@ -151,11 +166,12 @@ class RestClient:
         for attempt in range(attempts):
             left = max(end - time.monotonic(), 0.001)
             try:
-                answer = self.session.request(method, url, timeout=left, **options)
-                status, content = answer.status_code, answer.json()
+                status, content = _within(
+                    left, lambda left=left: self._fetch(method, url, timeout=left, **options)
+                )
             except requests.ConnectionError as error:
                 status, content = None, {"error": error}
-            except (requests.RequestException, ValueError) as error:
+            except (requests.RequestException, TimeoutError, ValueError, RecursionError) as error:
                 raise ServerError(_line(self.host, type(error).__name__, error)) from error
             if status == 200:
                 return content
@@ -165,9 +181,57 @@ class RestClient:
                 break
             time.sleep(pause)
         kind = RefusedError if status == 400 else ServerError
-        raise kind(_line(self.host, status or "no connection", content.get("error")))
+        reason = content.get("error") if isinstance(content, dict) else content
+        raise kind(_line(self.host, status or "no connection", reason))
+
+    def _fetch(self, method, url, **options):
+        """Status and JSON of one answer of at most `MAX_ANSWER` bytes."""
+        with self.session.request(
+            method, url, stream=True, allow_redirects=False, **options
+        ) as answer:
+            content = bytearray()
+            for part in answer.iter_content(2**16):
+                content += part
+                if len(content) > MAX_ANSWER:
+                    raise ValueError(f"the answer has more than {MAX_ANSWER} bytes")
+            return answer.status_code, json.loads(content)
+
+
+def _within(seconds, function):
+    """What a function returns or raises, or a `TimeoutError` if that takes longer.
+
+    The time limits of requests are those of single reads: a server that sends a byte now and then
+    never exceeds them. The thread that still waits for it does not keep a program from ending.
+    """
+    results = queue.Queue()
+
+    def run():
+        try:
+            results.put((function(), None))
+        except Exception as error:
+            results.put((None, error))
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        result, error = results.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {seconds:.1f} s") from None
+    if error is not None:
+        raise error
+    return result
+
+
+@contextlib.contextmanager
+def _checked(host):
+    """Makes a `ServerError` of what goes wrong with an answer that is none."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ServerError(_line(host, "not an answer of TF Serving", reason)) from error
 
 
 def _line(*parts):
-    """One line of what a server said, which may be many."""
-    return ": ".join(" ".join(str(part).split()) for part in parts)
+    """One line of what a server said, which may be many, long, and for no terminal."""
+    line = ": ".join(" ".join(str(part).split()) for part in parts)[:LONGEST_LINE]
+    return "".join(char if char.isprintable() else "?" for char in line)

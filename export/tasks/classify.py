@@ -123,6 +123,8 @@ def compare_answers(answers, expected, trained):
 
 def lines(answer):
     """A class a line, with its score."""
+    if not np.isfinite(answer["scores"]).all():
+        raise ValueError("a score is not finite")
     pairs = zip(map(tf.compat.as_text, answer["classes"]), answer["scores"], strict=True)
     return [f"{score:7.2%}  {name}" for name, score in pairs]
 

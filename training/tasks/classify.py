@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from common.errors import SettingError
 from common.files import replacing
 from common.labels import labels_of, labels_text
 from common.preparation import crop_fraction_of, evaluation_image
@@ -234,17 +235,20 @@ def predict(trained, images):
         For each image, a list of lines: probability and class, best first.
 
     Raises:
-        SettingError: If the run's labels are not those of the network.
+        SettingError: If the run's labels are not those of the network, or its outputs are NaN.
     """
     labels, size = labels_of(trained), trained.network.input_shape[1]
     crop_fraction = crop_fraction_of(trained.recipe)
     batch = np.stack([evaluation_image(image, size, crop_fraction) for image in images])
+    probabilities = trained.network.predict_on_batch(batch)
+    if not np.isfinite(probabilities).all():
+        raise SettingError(f"argument RUN: {trained.file} gives probabilities that are not finite")
     return [
         [
             f"{scores[index]:7.2%}  {labels[index]}"
             for index in np.argsort(-scores, kind="stable")[:TOP]
         ]
-        for scores in trained.network.predict_on_batch(batch)
+        for scores in probabilities
     ]
 
 
