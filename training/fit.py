@@ -178,6 +178,13 @@ def add_device_flags(add):
         "TF_CONFIG lists (default: %(default)s)",
     )
     add(
+        "--wait",
+        type=positive_int,
+        default=300,
+        metavar="SECONDS",
+        help="time for the other workers of multi_worker to start (default: %(default)s)",
+    )
+    add(
         "--jit",
         action="store_true",
         help="compile the step with XLA: for GPUs; not under a strategy with mixed_float16 "

@@ -14,6 +14,7 @@ class RunSettings:
         seed: Seed of everything random.
         strategy: `none`, `mirrored` or `multi_worker`.
         cpu_replicas: Replicas that `mirrored` makes of the CPU where there is no GPU.
+        wait: Seconds for the other workers of `multi_worker` to start.
         weights: `.keras` or `.weights.h5` file to start from, or None.
         data_dir: Folder of TFDS data sets, or None for TFDS' own.
         checkpoint_every: Steps between checkpoints.
@@ -30,6 +31,7 @@ class RunSettings:
     seed: int = 0
     strategy: str = "none"
     cpu_replicas: int = 1
+    wait: int = 300
     weights: pathlib.Path | None = None
     data_dir: pathlib.Path | None = None
     checkpoint_every: int = 1000

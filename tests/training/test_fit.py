@@ -146,7 +146,7 @@ def test_help_explains_every_flag_and_its_default():
         *("--recipe", "--dataset", "--model", "--attention", "--strategy", "--epochs"),
         *("--batch-size", "--accumulate", "--image-size", "--precision", "--weights", "--seed"),
         *("--out", "--resume", "--data-dir", "--checkpoint-every", "--keep-checkpoints"),
-        *("--max-unreadable", "--cpu-replicas"),
+        *("--max-unreadable", "--cpu-replicas", "--wait"),
         *("--jit", "--rematerialize", "--steps-per-execution"),
     }
     assert all("(default: " in action.help for action in actions)

@@ -6,8 +6,9 @@ import keras
 import tensorflow as tf
 
 from common.errors import SettingError
-from training.distribution.cluster import read_cluster
+from training.distribution.cluster import read_addresses, read_cluster
 from training.distribution.multi_worker import adapt_keras
+from training.distribution.waiting import wait_for_workers
 
 # A large odd number, so that the seeds of neighboring replicas have little in common.
 REPLICA_SEED_STEP = 0x9E3779B1
@@ -15,7 +16,7 @@ REPLICA_SEED_STEP = 0x9E3779B1
 STRATEGIES = (tf.distribute.MirroredStrategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
-def make_strategy(name, cpu_replicas=1):
+def make_strategy(name, cpu_replicas=1, wait=300):
     """Makes the distribution strategy called `name`.
 
     Args:
@@ -23,6 +24,7 @@ def make_strategy(name, cpu_replicas=1):
             `"multi_worker"` for those of all machines that `TF_CONFIG` lists.
         cpu_replicas: With `"mirrored"` and no GPU, the number of logical devices that the CPU is
             split into, one replica each. For trying replication without GPUs.
+        wait: With `"multi_worker"`, seconds for the other workers to start.
 
     Returns:
         A `tf.distribute.Strategy`.
@@ -30,6 +32,7 @@ def make_strategy(name, cpu_replicas=1):
     Raises:
         SettingError: If there is no such strategy, there are GPUs and `cpu_replicas` is not 1, or
             `TF_CONFIG` describes no cluster.
+        WorkerLostError: If not all workers start in time.
     """
     if name == "none":
         return tf.distribute.get_strategy()
@@ -38,6 +41,7 @@ def make_strategy(name, cpu_replicas=1):
     if name == "multi_worker":
         read_cluster()  # whose errors are clearer than TensorFlow's
         adapt_keras()
+        wait_for_workers(*read_addresses(), wait)
         return tf.distribute.MultiWorkerMirroredStrategy()
     raise SettingError(
         f'`strategy` must be "none", "mirrored" or "multi_worker". Received: {name!r}'
