@@ -20,7 +20,7 @@ LAYERS = (
     ("pale_tf.partition", "pale_tf.windows", "pale_tf.interpolation"),
     ("pale_tf.layers",),
     ("pale_tf.configs",),
-    ("pale_tf.weights",),
+    ("pale_tf.hdf5", "pale_tf.weights"),
     ("pale_tf.backbone",),
     ("pale_tf.models", "pale_tf.fuse", "pale_tf.decay"),
     ("pale_tf.rematerialization", "pale_tf.visualize", "pale_tf"),
