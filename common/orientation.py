@@ -43,7 +43,8 @@ def exif_orientation(encoded):
 
 
 def reversed_axes(orientation):
-    """Whether turning reverses the rows and the columns of an image, boolean `[2]`."""
+    """Whether turning reverses the rows and the columns of an image as stored, boolean `[2]`."""
+    orientation = tf.convert_to_tensor(orientation)
     return tf.stack(
         [tf.reduce_any(orientation == values) for values in ((3, 4, 6, 7), (2, 3, 7, 8))]
     )
@@ -59,6 +60,7 @@ def turn(image, orientation):
     Returns:
         `[H, W, C]`, or `[W, H, C]` for 5 to 8, as it is meant to be seen.
     """
+    orientation = tf.convert_to_tensor(orientation)
 
     def turned():
         upright = tf.cond(orientation >= 5, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)

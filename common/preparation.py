@@ -36,7 +36,7 @@ def evaluation_image(image, size, crop_fraction=1.0, orientation=1):
         tf.unstack(tf.cast(first, tf.int32)),
         tf.unstack(tf.cast(last, tf.int32)),
     )
-    (crop,) = tf.raw_ops.ScaleAndTranslate(
+    crop = tf.raw_ops.ScaleAndTranslate(
         images=image[None, y:end_y, x:end_x],
         size=(size, size),
         scale=tf.cast(scale, tf.float32),
@@ -44,7 +44,7 @@ def evaluation_image(image, size, crop_fraction=1.0, orientation=1):
         kernel_type="triangle",
         antialias=True,
     )
-    return turn(tf.broadcast_to(crop, (size, size, 3)), orientation)
+    return turn(tf.broadcast_to(crop[0], (size, size, 3)), orientation)
 
 
 def crop_fraction_of(recipe):

@@ -109,6 +109,7 @@ def test_it_is_evaluated(clone, whole):
     assert scores["ema"]["loss"] == metrics["test_ema_loss"]
 
 
+@pytest.mark.slow
 def test_it_predicts_and_exports(clone, whole):
     image = clone / "images" / "any" / "0.png"
     printed = run(clone, "training/predict.py", "whole", image).split("[")[1].strip("]\n")

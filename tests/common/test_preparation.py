@@ -49,7 +49,7 @@ def resized_and_cropped(image, size, fraction):
 @pytest.mark.parametrize("fraction", [1.0, 0.875])
 def test_is_scaling_and_a_central_crop(shape, fraction):
     image = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    found = evaluation_image(image, 32, fraction)
+    found = tf.function(evaluation_image)(tf.constant(image), 32, fraction)
     expected = resized_and_cropped(image, 32, fraction)
     if shape[0] == shape[1] and fraction == 1:
         np.testing.assert_array_equal(found, expected)

@@ -27,7 +27,14 @@ OPTIONS = {
 }
 
 
-@pytest.fixture(params=ATTENTIONS)
+FAST = ("pale", "shifted_window", "deformable")  # the rest takes minutes together
+
+
+@pytest.fixture(
+    params=[
+        name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in ATTENTIONS
+    ]
+)
 def network(request):
     config = PaleConfig(
         "mine",

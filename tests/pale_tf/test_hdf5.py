@@ -134,7 +134,7 @@ def test_any_damage_is_a_value_error_or_harmless(files, model, suffix):
     whole = (files / f"model{suffix}").read_bytes()
     rng = np.random.default_rng(0)
     messages = []
-    for _ in range(60):
+    for _ in range(25):
         content = bytearray(whole)
         for place in rng.integers(0, 8192 if rng.integers(2) else len(content), 20):
             content[place] = rng.integers(256)
@@ -144,7 +144,7 @@ def test_any_damage_is_a_value_error_or_harmless(files, model, suffix):
             load_weights(model, path)
         except ValueError as error:
             messages.append(str(error))
-    assert len(messages) > 10
+    assert len(messages) > 5
     assert {message[:17] for message in messages} == {"`weights` must be"}
 
 

@@ -16,6 +16,12 @@ def jpeg(seed, size=(60, 80)):
     return tf.io.encode_jpeg(pixels, quality=90).numpy()
 
 
+def with_bad_tables(content):
+    """A JPEG that looks whole, but has more Huffman codes than there can be."""
+    counts = content.index(b"\xff\xc4") + 5
+    return content[:counts] + b"\xff" * 16 + content[counts + 16 :]
+
+
 def write_images(root, labels, count):
     """Writes `count` JPEGs into a folder for each label."""
     for label in labels:

@@ -172,8 +172,6 @@ def _open_folder(root):
             f"`dataset`: no images for {empty[0]} in {root}; expected {root}/LABEL/*.jpg or "
             f"{root}/train/LABEL/*.jpg{others}"
         )
-    if len(labels) == 1:
-        raise SettingError(f"`dataset`: {root} has one class alone, {labels[0]!r}{others}")
 
     def load(path, label, there):
         # What may not be read counts as an image that cannot be decoded.

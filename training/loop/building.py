@@ -63,6 +63,8 @@ def _make_network(recipe, task, source):
     """The network of a recipe, or a `SettingError` that names its settings."""
     try:
         return task.make_network(recipe, source)
+    except SettingError:
+        raise
     except ValueError as error:
         model = recipe.model if isinstance(recipe.model, str) else recipe.model.name
         settings = f"`model` {model}"

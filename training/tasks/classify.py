@@ -115,6 +115,11 @@ def make_transforms(recipe, source):
 
 def make_network(recipe, source):
     """Builds the classifier of a recipe, from images in 0..255 to probabilities."""
+    if len(source.labels) < 2:
+        others = "".join(f"; passed over: {line}" for line in source.passed_over)
+        raise SettingError(
+            f"`dataset`: {recipe.dataset} has one class alone, {source.labels}{others}"
+        )
     return pale_network(
         recipe.model,
         input_shape=(recipe.image_size, recipe.image_size, 3),

@@ -5,14 +5,12 @@ import pytest
 import tensorflow as tf
 
 from common import limits
-from tests.training.pixels import ramps
+from tests.training.pixels import ramps, with_bad_tables
 from training.data.decoding import decode
 
 JPEG = tf.io.encode_jpeg(ramps(200, 200)).numpy()
-AT = JPEG.index(b"\xff\xc4") + 5  # counts of Huffman codes: more than there can be
-LOOKS_WHOLE = JPEG[:AT] + b"\xff" * 16 + JPEG[AT + 16 :]
 BROKEN = [
-    LOOKS_WHOLE,
+    with_bad_tables(JPEG),
     b"",
     b"text",
     JPEG[:-200],
@@ -58,7 +56,7 @@ def test_without_guard_the_same_and_errors(encode):
         np.testing.assert_array_equal(unguarded[0], guarded[0])
         assert unguarded[1] == guarded[1]
     with pytest.raises(tf.errors.InvalidArgumentError):
-        decode(tf.constant(LOOKS_WHOLE), corner, guarded=False)
+        decode(tf.constant(with_bad_tables(JPEG)), corner, guarded=False)
 
 
 @pytest.mark.parametrize("guarded", [True, False])

@@ -12,8 +12,9 @@ from PIL import Image
 from common.errors import SettingError
 from common.trained import Trained
 from pale_tf.configs import NETWORKS
-from tests.training.pixels import ramps
+from tests.training.pixels import ramps, with_bad_tables, write_images
 from tests.training.small import SOURCE
+from training.data.sources import open_source
 from training.recipe import load_recipe
 from training.tasks import classify
 from training.tasks.classify import Settings, training_image
@@ -66,8 +67,9 @@ def test_without_guard_the_same_and_errors(settings):
         unguarded = training_image(tf.constant(content), seed, 24, settings, guarded=False)
         np.testing.assert_array_equal(unguarded[0], guarded[0])
         assert unguarded[1] == guarded[1]
+    broken = tf.constant(with_bad_tables(encoded))
     with pytest.raises(tf.errors.InvalidArgumentError):
-        training_image(tf.constant(b"\xff\xd8\xff\xd9"), seed, 24, settings, guarded=False)
+        training_image(broken, seed, 24, settings, guarded=False)
 
 
 @pytest.mark.parametrize("settings", [CROP, NO_CROP], ids=["crop", "no crop"])
@@ -112,6 +114,17 @@ def test_the_loss_is_cross_entropy():
 def test_top5_is_for_more_than_five_classes(classes, names):
     source = dataclasses.replace(SOURCE, labels=SOURCE.labels[:classes])
     assert [metric.name for metric in classify.make_metrics(source)] == names
+
+
+def test_one_class_alone_is_refused(tmp_path):
+    """As where all other classes are in a format that is not read."""
+    write_images(tmp_path, ["cat", "dog"], 10)
+    for path in (tmp_path / "dog").iterdir():
+        path.rename(path.with_suffix(".tiff"))
+    source = open_source(f"folder:{tmp_path}")
+    message = r"has one class alone, \['cat'\]; passed over: 10 not JPEG.*dog/0\.tiff"
+    with pytest.raises(SettingError, match=message):
+        classify.make_network(RECIPE, source)
 
 
 def test_the_network_is_that_of_the_recipe():
