@@ -6,6 +6,8 @@ from common.limits import MAX_PIXELS, MAX_PROGRESSIVE_PIXELS, MAX_SCANS, is_bear
 from common.orientation import exif_orientation
 from common.preparation import evaluation_image
 
+DECODED_AT_ONCE = 4
+
 
 def decode_images(encoded, size, crop_fraction):
     """Decodes JPEG and PNG images, turns them as their EXIF data say, and prepares them as
@@ -28,11 +30,11 @@ def decode_images(encoded, size, crop_fraction):
         image = tf.ensure_shape(image, (None, None, 3))
         return evaluation_image(image, size, crop_fraction, exif_orientation(encoded))
 
-    # One at a time, so that memory is bounded whatever the batch.
+    # Few at a time, so that memory is bounded whatever the batch.
     return tf.map_fn(
         decode,
         encoded,
-        parallel_iterations=1,
+        parallel_iterations=DECODED_AT_ONCE,
         fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32),
     )
 
