@@ -85,6 +85,7 @@ def test_it_learns_and_is_tested_once(whole):
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.slow
 def test_it_resumes_after_a_kill_to_the_same_bits(clone, whole):
     fit = ("training/fit.py", "--recipe", "mean_color", "--checkpoint-every", 1)
     process = start(clone, *fit, "--out", "broken")

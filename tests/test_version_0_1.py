@@ -66,6 +66,7 @@ def test_evaluation_gives_the_same_scores(data_dir):
             assert scores[name][key] == pytest.approx(expected[f"{prefix}{key}"], abs=3e-3)
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_from_its_checkpoint(data_dir, tmp_path, monkeypatch, capsys):
     """Its second epoch begins with what the first one learned. Images move otherwise since."""
     keras.backend.clear_session()  # names of variables are counted, from 0 in a new process

@@ -107,7 +107,7 @@ def test_the_client_prints_its_lines(start, version, serve, tmp_path):
     np.testing.assert_allclose([float(value) for value in values], expected, atol=0.051)
 
 
-@pytest.mark.parametrize("precision", ["float32", "dynamic"])
+@pytest.mark.parametrize("precision", [pytest.param("float32", marks=pytest.mark.slow), "dynamic"])
 def test_exports_to_litert(start, run, precision, tmp_path):
     file = tmp_path / "colors.tflite"
     printed = start("export/tflite.py", run, "--precision", precision, "--out", file)

@@ -27,11 +27,19 @@ def model():
     return make()
 
 
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory):
+    """The files of a model."""
+    folder = tmp_path_factory.mktemp("saved")
+    model.save(folder / "model.keras")
+    model.save_weights(folder / "model.weights.h5")
+    return folder
+
+
 @pytest.fixture
-def files(model, tmp_path):
-    """The files of a model, and one of its reader's."""
-    model.save(tmp_path / "model.keras")
-    model.save_weights(tmp_path / "model.weights.h5")
+def files(saved, tmp_path):
+    """Copies of the files of a model, and two of its reader's."""
+    shutil.copytree(saved, tmp_path, dirs_exist_ok=True)
     (tmp_path / "secret").write_bytes(SECRET)
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["kernel"] = np.ones((64, 4), "float32")

@@ -50,7 +50,13 @@ def numpy(dataset):
     return [tuple(part.numpy() for part in batch) for batch in dataset]
 
 
-@pytest.mark.parametrize("recipe", [RECIPE, FULL], ids=["digits", "everything"])
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        pytest.param(RECIPE, id="digits"),
+        pytest.param(FULL, id="everything", marks=pytest.mark.slow),
+    ],
+)
 def test_an_epoch_can_be_entered_at_any_step(digits, recipe):
     """The same batches, to the bit, by whoever and whenever they are made, guarded or not."""
     whole = numpy(train(digits, recipe, 7, 2).take(6))

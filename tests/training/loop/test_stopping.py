@@ -181,6 +181,7 @@ fit.main(sys.argv[1:])
 """
 
 
+@pytest.mark.slow
 def test_nan_stops_the_run_before_it_is_saved(flags, tmp_path):
     out = tmp_path / "run"
     process = start(*flags, "--out", out, command=[sys.executable, "-c", NAN_AT_STEP])
