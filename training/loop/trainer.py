@@ -103,7 +103,8 @@ class Trainer(keras.Model):
 
     @tf.function
     def _evaluate_one(self, batches):
-        self.distribute_strategy.run(self.test_step, args=(next(batches),))
+        step = tf.function(self.test_step, jit_compile=True) if self.jit_compile else self.test_step
+        self.distribute_strategy.run(step, args=(next(batches),))
 
     @tf.function
     def swap_averages(self):

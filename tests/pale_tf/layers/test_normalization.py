@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pale_tf.layers.normalization import BatchNorm, moments
@@ -40,6 +40,7 @@ def both(shape, **options):
 
 
 @settings(max_examples=20, deadline=None)
+@example(size=(1, 2, 1, 3), offset=0.0, dynamic=False)  # two pixels that are nearly the same
 @given(
     size=st.tuples(st.integers(1, 3), st.integers(2, 9), st.integers(1, 9), st.integers(1, 5)),
     offset=st.floats(-3, 3),
@@ -52,8 +53,12 @@ def test_equals_keras_in_training(size, offset, dynamic):
     ours, reference = both(size)
     shape = (None, None, None, size[-1]) if dynamic else None
     found, expected = trained(ours, x, upstream, shape), trained(reference, x, upstream)
+    # The variance is the mean of squares less the square of the mean: where a channel varies little
+    # around its mean, rounding of the former is a large part of it.
+    squares, variance = np.mean(x**2, (0, 1, 2)), np.var(x, (0, 1, 2))
+    tolerance = 1e-4 + 1e-6 * (squares / (variance + ours.epsilon)).max()
     for a, b in zip(found + ours.get_weights(), expected + reference.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-4 * max(1.0, abs(b).max()))
+        np.testing.assert_allclose(a, b, atol=tolerance * max(1.0, abs(b).max()))
 
 
 def test_a_constant_map_has_no_variance():

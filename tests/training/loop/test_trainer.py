@@ -104,8 +104,10 @@ def test_accumulation_adds_up_to_the_whole_batch():
         np.testing.assert_allclose(four, one, atol=1e-5, rtol=1e-4)
 
 
-def test_evaluation_counts_by_weight():
+@pytest.mark.parametrize("jit", [False, True])
+def test_evaluation_counts_by_weight(jit):
     trainer = make_trainer()
+    trainer.jit_compile = jit
     images = batches(2)[0]
     labels = np.random.default_rng(1).integers(0, 7, (2, 8))
     targets = np.eye(7, dtype="float32")[labels]
