@@ -105,6 +105,11 @@ def make_folder(parser, argument, path):
         parser.error(f"argument {argument}: cannot write to the folder {path}")
 
 
+def printable(text):
+    """A text from a stranger, with nothing in it that steers a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
 def working_on(text):
     """Context manager that shows on a terminal what is being done."""
     import rich.console

@@ -1,4 +1,4 @@
-"""What an encoded image costs to decode, told from its bytes before it is decoded.
+"""Bounds the cost of decoding an image, told from its bytes before it is decoded.
 
 Time and memory of decoding grow with the pixels that a header declares, and a progressive JPEG goes
 over all of them once for each of its scans: a few bytes can name millions of pixels, and two

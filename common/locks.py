@@ -11,23 +11,24 @@ NAME = ".lock"
 
 
 @contextlib.contextmanager
-def locked(path, argument):
-    """Locks `path` against other processes that ask for the same lock; does not wait for them.
+def locked(path, argument=None):
+    """Locks `path` against other processes that ask for the same lock.
 
     The lock is `flock`'s on a hidden file, which is deleted in the end. After `kill -9` the file
     stays, unlocked, and the next process takes it over.
 
     Args:
         path: A `pathlib.Path`: a folder that is there, or a file in such a folder.
-        argument: The flag that named the path, for the error.
+        argument: The flag that named the path, for the error if another process holds the lock;
+            None to wait until it does not.
 
     Raises:
-        SettingError: If another process holds the lock.
+        SettingError: If another process holds the lock, and `argument` is given.
         WriteError: If the lock's file cannot be made.
     """
     file = path / NAME if path.is_dir() else path.with_name(f".{path.name}{NAME}")
     try:
-        descriptor = _open_locked(file)
+        descriptor = _open_locked(file, fcntl.LOCK_EX | (fcntl.LOCK_NB if argument else 0))
     except BlockingIOError:
         raise SettingError(
             f"argument {argument}: another process is writing to {path}; wait for it, or choose "
@@ -43,12 +44,12 @@ def locked(path, argument):
         os.close(descriptor)
 
 
-def _open_locked(file):
+def _open_locked(file, operation):
     """Opens and locks a file, which is still that of its name then; its descriptor."""
     while True:
         descriptor = os.open(file, os.O_CREAT | os.O_RDWR, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, operation)
             # Whoever held the lock before deleted the file; a third one may have made it anew.
             if _is_at(descriptor, file):
                 return descriptor

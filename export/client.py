@@ -9,7 +9,7 @@ import time
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import Parser, positive_float, positive_int
+from common.cli import Parser, positive_float, positive_int, printable
 from common.errors import ProgramError, SettingError
 from common.runtime import import_tensorflow
 
@@ -133,7 +133,7 @@ def lines_of(answer, task):
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         names = ", ".join(answer) or "none"
         raise ServerError(f"the outputs, {names}, are not those of the task: {error}") from error
-    return ["".join(char if char.isprintable() else "?" for char in line) for line in lines]
+    return list(map(printable, lines))
 
 
 def batches(paths, size):

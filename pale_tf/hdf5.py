@@ -17,6 +17,10 @@ FLOOR = 2**26
 EXPANSION = 100
 
 
+class NotWeightsError(ValueError):
+    """A file has no weights of Keras 3, or none that are safe to read."""
+
+
 @contextlib.contextmanager
 def open_weights(path):
     """Opens the HDF5 file at `path`, or the one inside the `.keras` archive at `path`, for reading.
@@ -25,8 +29,8 @@ def open_weights(path):
         path: A `pathlib.Path`.
 
     Raises:
-        ValueError: If it is no such file or a damaged one, if it refers to anything outside itself,
-            or if it unpacks to far more than it stores. Damage may show only in reading.
+        NotWeightsError: If it is no such file or a damaged one, if it refers to anything outside
+            itself, or if it unpacks to far more than it stores. Damage may show only in reading.
     """
     try:
         with contextlib.ExitStack() as stack:
@@ -41,9 +45,7 @@ def open_weights(path):
     # h5py raises RuntimeError for some damage and TypeError for tensors of text; zipfile raises
     # RuntimeError for what is encrypted.
     except (OSError, KeyError, RuntimeError, TypeError, zipfile.BadZipFile) as error:
-        raise ValueError(
-            f"`weights` must be a weights file of Keras 3. Received: {str(path)!r} ({error})"
-        ) from error
+        raise NotWeightsError(f"not a whole weights file of Keras 3: {error}") from error
 
 
 def _check_archive(archive):

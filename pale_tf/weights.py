@@ -16,7 +16,7 @@ import warnings
 import h5py
 
 from pale_tf import names
-from pale_tf.hdf5 import open_weights
+from pale_tf.hdf5 import NotWeightsError, open_weights
 
 SUFFIXES = (".weights.h5", ".keras")
 
@@ -91,11 +91,16 @@ def load_weights(model, path):
         # The model's own tensors, in the format of the file: what fits is copied over them.
         target = pathlib.Path(folder) / "model.weights.h5"
         model.save_weights(target)
-        with open_weights(path) as source, h5py.File(target, "r+") as destination:
-            found, expected = _tensors(source), _tensors(destination)
-            report = _compare(str(path), found, expected)
-            for name in report.loaded:
-                expected[name][...] = found[name][()]
+        try:
+            with open_weights(path) as source, h5py.File(target, "r+") as destination:
+                found, expected = _tensors(source), _tensors(destination)
+                report = _compare(str(path), found, expected)
+                for name in report.loaded:
+                    expected[name][...] = found[name][()]
+        except NotWeightsError as error:
+            raise ValueError(
+                f"`weights` must be a weights file of Keras 3. Received: {str(path)!r} ({error})"
+            ) from error
         model.load_weights(target)
     logging.getLogger(__name__).info(report)
     if report.skipped:

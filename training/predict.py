@@ -1,6 +1,7 @@
 """Applies a trained network to image files: `python training/predict.py RUN IMAGE…`."""
 
 import argparse
+import io
 import pathlib
 import sys
 
@@ -21,7 +22,6 @@ def main(argv=None):
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=image_file, help="any format")
     flags = parser.parse_args(argv)
 
-    import_tensorflow()  # takes seconds; wrong flags do not wait for it
     from common.trained import load_trained
     from training.tasks import load_task
 
@@ -51,11 +51,14 @@ def upright(path):
     from common.orientation import exif_orientation, turn
 
     encoded = pathlib.Path(path).read_bytes()
-    return turn(np.asarray(read_image(path)), exif_orientation(encoded)).numpy()
+    return turn(np.asarray(read_image(encoded)), exif_orientation(encoded)).numpy()
 
 
-def read_image(path):
-    """Reads an image file as RGB, as its pixels are stored.
+def read_image(encoded):
+    """Decodes an image file as RGB, as its pixels are stored.
+
+    Args:
+        encoded: Its bytes.
 
     Raises:
         ValueError: If decoding it would take too much time or memory, see `common.limits`.
@@ -64,10 +67,10 @@ def read_image(path):
 
     from common.limits import MAX_PIXELS, is_bearable
 
-    with Image.open(path) as image:
+    with Image.open(io.BytesIO(encoded)) as image:
         costly = image.width * image.height > MAX_PIXELS
         if image.format in BOUNDED:
-            costly = not is_bearable(pathlib.Path(path).read_bytes())
+            costly = not is_bearable(encoded)
         if costly:
             raise ValueError(
                 f"{image.width}×{image.height} pixels, or the scans of a JPEG, are too many"
@@ -81,9 +84,9 @@ def image_file(text):
     """argparse type: the path of an image. It is decoded, but not kept: there may be thousands."""
     from PIL import Image
 
-    import_tensorflow()  # it is asked what decoding costs
+    import_tensorflow()  # takes seconds; wrong flags before the images do not wait for it
     try:
-        read_image(text)
+        read_image(pathlib.Path(text).read_bytes())
         return text
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise argparse.ArgumentTypeError(f"cannot read {text} as an image: {error}") from None

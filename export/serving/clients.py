@@ -18,6 +18,7 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
+from common.cli import printable
 from common.errors import ProgramError
 
 SIGNATURE, INPUT = "serve_bytes", "image_bytes"
@@ -198,7 +199,7 @@ class RestClient:
 
 
 def _within(seconds, function):
-    """What a function returns or raises, or a `TimeoutError` if that takes longer.
+    """Returns or raises what a function does, or a `TimeoutError` if that takes longer.
 
     The time limits of requests are those of single reads: a server that sends a byte now and then
     never exceeds them. The thread that still waits for it does not keep a program from ending.
@@ -234,4 +235,4 @@ def _checked(host):
 def _line(*parts):
     """One line of what a server said, which may be many, long, and for no terminal."""
     line = ": ".join(" ".join(str(part).split()) for part in parts)[:LONGEST_LINE]
-    return "".join(char if char.isprintable() else "?" for char in line)
+    return printable(line)

@@ -1,7 +1,5 @@
 """Files that a TF Serving server is started with, in the folder that holds all its models."""
 
-import contextlib
-import fcntl
 import re
 
 from google.protobuf import text_format
@@ -9,6 +7,7 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from common.errors import SettingError, WriteError
 from common.files import replacing
+from common.locks import locked
 from export.serving.versions import version_numbers
 
 MODELS_CONFIG = "models.config"
@@ -72,7 +71,7 @@ def write_server_files(folder, batches):
         WriteError: If that is not possible.
     """
     try:
-        with _locked(folder):  # of several exports at once, the last one must see all models
+        with locked(folder):  # of several exports at once, the last one must see all models
             texts = {
                 BATCHING: batching_parameters(batches),
                 MONITORING: MONITORING_TEXT,
@@ -131,10 +130,3 @@ def batching_parameters(batches):
         *(f"allowed_batch_sizes: {batch}" for batch in batches),
     ]
     return "\n".join(lines) + "\n"
-
-
-@contextlib.contextmanager
-def _locked(folder):
-    with open(folder / ".lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

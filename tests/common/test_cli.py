@@ -81,3 +81,7 @@ def test_files_and_folders_that_can_be_written(parser, tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.make_folder(parser, "--out", tmp_path / "file" / "b")
     assert "argument --out: cannot make the folder" in capsys.readouterr().err
+
+
+def test_printable_texts_cannot_steer_a_terminal():
+    assert cli.printable("\x1b[31mred\u2028犬\n") == "?[31mred?犬?"

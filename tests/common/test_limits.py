@@ -1,4 +1,4 @@
-"""What is too costly to decode is found without decoding it."""
+"""Images that are too costly to decode are found without decoding them."""
 
 import numpy as np
 import pytest

@@ -5,6 +5,7 @@ import pathlib
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -48,6 +49,15 @@ def test_another_process_is_refused_until_the_first_one_ends(tmp_path, name):
     process.communicate("")
     lock(path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_an_argument_it_waits(tmp_path):
+    process = hold(tmp_path)
+    timer = threading.Timer(0.5, process.stdin.close)
+    timer.start()
+    with locked(tmp_path):
+        assert timer.finished.is_set()
+    process.wait()
 
 
 def test_a_killed_process_leaves_no_lock(tmp_path):

@@ -8,7 +8,7 @@ import typing
 
 # What `tf.io.decode_image` reads, by name.
 SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
-SPLITS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
+SPLIT_FOLDERS = {"train": "train", "validation": "validation", "val": "validation", "test": "test"}
 UNSPLIT = "all"
 
 
@@ -44,11 +44,11 @@ def list_images(root):
     passed_over = collections.defaultdict(list)
     folders = _folders(root, passed_over)
     is_split = "train" in (path.name for path in folders) and all(
-        path.name in SPLITS for path in folders
+        path.name in SPLIT_FOLDERS for path in folders
     )
     if is_split:
-        classes = {SPLITS[path.name]: _folders(path, passed_over) for path in folders}
-        seeds = {SPLITS[path.name]: path.name for path in folders}
+        classes = {SPLIT_FOLDERS[path.name]: _folders(path, passed_over) for path in folders}
+        seeds = {SPLIT_FOLDERS[path.name]: path.name for path in folders}
     else:
         classes, seeds = {UNSPLIT: folders}, {UNSPLIT: UNSPLIT}
     found = {

@@ -39,9 +39,9 @@ def make_strategy(name, cpu_replicas=1, wait=300):
     if name == "mirrored":
         return _make_mirrored(cpu_replicas)
     if name == "multi_worker":
-        read_cluster()  # whose errors are clearer than TensorFlow's
+        own, others = read_addresses()  # whose errors are clearer than TensorFlow's
         adapt_keras()
-        wait_for_workers(*read_addresses(), wait)
+        wait_for_workers(own, others, wait)
         return tf.distribute.MultiWorkerMirroredStrategy()
     raise SettingError(
         f'`strategy` must be "none", "mirrored" or "multi_worker". Received: {name!r}'

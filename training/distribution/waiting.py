@@ -1,4 +1,4 @@
-"""Waiting for the other workers before TensorFlow does: silently, and deaf to signals."""
+"""Waits for the other workers, before TensorFlow does so in silence and deaf to signals."""
 
 import socket
 import time

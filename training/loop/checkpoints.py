@@ -76,7 +76,7 @@ def restore(path, strategy, trainer):
     arrays = _read_arrays(path)
     position = {name: arrays.pop(name, None) for name in Position.__dataclass_fields__}
     found = {name: (array.shape, array.dtype.kind) for name, array in arrays.items()}
-    expected = {name: (tuple(v.shape), _read(v).dtype.kind) for name, v in variables.items()}
+    expected = {name: (tuple(v.shape), _kind(v)) for name, v in variables.items()}
     if found != expected or not _is_position(position):
         raise SettingError(f"{path} is a checkpoint of another network or recipe")
     for name, variable in variables.items():
@@ -188,6 +188,10 @@ def _copies(variable):
     copies = getattr(variable.value, "values", (variable.value,))
     synchronization = getattr(variable.value, "synchronization", None)
     return copies, synchronization == tf.VariableSynchronization.ON_READ
+
+
+def _kind(variable):
+    return np.dtype(variable.value.dtype.as_numpy_dtype).kind
 
 
 def _read(variable):

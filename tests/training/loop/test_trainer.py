@@ -191,7 +191,9 @@ def test_two_replicas_train_as_one_does(data_dir, precision, tolerance, cases):
     done = json.loads(finish(*cases, command=command).splitlines()[-1])
     assert done["replicas"] == 2
     assert done["cases"].keys() == set(cases)
-    for case, (difference, moved) in done["cases"].items():
-        print(case, precision, difference, moved)
+    for case, (difference, moved, images) in done["cases"].items():
+        print(case, precision, difference, moved, images)
         assert difference <= tolerance, case
         assert moved > 0.01, case
+        # Half precision may exchange two classes that are nearly as probable.
+        assert images <= (precision == "mixed_float16"), case
