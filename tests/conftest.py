@@ -58,7 +58,7 @@ def make_run(program, data_dir, tmp_path_factory):
         if replicas not in runs:
             cwd = tmp_path_factory.mktemp("cwd")
             done = program(
-                "training/fit.py",
+                "tests/training/small_fit.py",
                 *("--strategy", "mirrored", "--epochs", 2, "--seed", 3, "--data-dir", data_dir),
                 *("--out", "runs/first", "--cpu-replicas", replicas, "--checkpoint-every", 5),
                 cwd=cwd,

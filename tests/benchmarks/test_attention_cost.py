@@ -1,8 +1,11 @@
 """Costs of Pale-T with an attention."""
 
+import pytest
+
 from benchmarks import attention_cost
 
 
+@pytest.mark.slow
 def test_costs():
     row = attention_cost.measure("global", 64)
     assert row["attention"] == "global"

@@ -2,9 +2,12 @@
 
 import json
 
+import pytest
+
 from benchmarks import input_pipeline
 
 
+@pytest.mark.slow
 def test_measures_every_pipeline(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(input_pipeline, "LIBRARIES", {})
     path = tmp_path / "rates.json"

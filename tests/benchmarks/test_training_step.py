@@ -1,10 +1,12 @@
 """A training step, alone."""
 
 import numpy as np
+import pytest
 
 from benchmarks import training_step
 
 
+@pytest.mark.slow
 def test_trains(monkeypatch):
     """Among 1000 classes, the first loss of random weights is near log 1000; then it falls."""
     monkeypatch.setattr(training_step, "SIZE", 32)

@@ -88,6 +88,7 @@ def headless(folder):
 
 
 @needs_bfloat16
+@pytest.mark.slow
 def test_bfloat16_is_smaller_as_good_and_floats_outside(program, run, network, images, tmp_path):
     done = program(
         *("export/saved_model.py", run, "--out", tmp_path / "models" / "digits"),

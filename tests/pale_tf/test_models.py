@@ -70,7 +70,7 @@ def test_signature_is_the_fixed_one():
     "size",
     [
         (97, 61),
-        (32, 32),
+        pytest.param((32, 32), marks=pytest.mark.slow),
         pytest.param((224, 224), marks=pytest.mark.slow),
         pytest.param((320, 512), marks=pytest.mark.slow),
     ],
@@ -145,7 +145,15 @@ def test_mixed_precision_stays_finite(policy):
     assert np.isfinite(model.predict(images[:8], verbose=0)).all()
 
 
-@pytest.mark.parametrize("size", [(224, 224), (97, 61), (None, None)], ids=str)
+@pytest.mark.parametrize(
+    "size",
+    [
+        (None, None),
+        pytest.param((224, 224), marks=pytest.mark.slow),
+        pytest.param((97, 61), marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_no_tensor_of_a_rank_above_4(size):
     model = PaleT(input_shape=(*size, 3))
     graph = tf.function(model).get_concrete_function(tf.TensorSpec((None, *size, 3))).graph
@@ -179,9 +187,8 @@ def test_layers_have_the_names_of_the_paper():
     assert names[-3:] == ["norm", "avg_pool", "predictions"]
 
 
-@pytest.mark.parametrize(
-    ("build", "variant"), [(PaleN, "nano"), pytest.param(PaleT, "tiny", marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("build", "variant"), [(PaleN, "nano"), (PaleT, "tiny")])
 def test_jax_backend_gives_the_same_numbers(tmp_path, build, variant):
     options = {"input_shape": (97, 61, 3), "drop_path_rate": 0.0}
     model = build(classes=11, classifier_activation=None, **options)

@@ -31,7 +31,16 @@ def gradients(model):
     return found, kept, collections.Counter(node.op for node in nodes)
 
 
-@pytest.mark.parametrize("attention", ["pale", "cross_shaped", "shifted_window", "global"])
+@pytest.mark.parametrize(
+    "attention",
+    [
+        "pale",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("cross_shaped", "shifted_window", "global")
+        ),
+    ],
+)
 def test_gradients_and_statistics_are_the_same(attention):
     config = PaleConfig(**{**vars(CONFIG), "attention": attention})
     keras.utils.set_random_seed(0)

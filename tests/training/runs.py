@@ -1,4 +1,4 @@
-"""Runs of fit.py in processes of their own, and how two of them compare."""
+"""Runs of fit.py, with a small network, in processes of their own, and how two of them compare."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import numpy as np
 from tests.conftest import ROOT
 from training.loop.checkpoints import list_checkpoints
 
-FIT = [sys.executable, str(ROOT / "training" / "fit.py")]
+FIT = [sys.executable, str(ROOT / "tests" / "training" / "small_fit.py")]
 ENVIRONMENT = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1"}
 
 

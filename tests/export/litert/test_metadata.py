@@ -20,7 +20,7 @@ def test_labels_and_normalization_are_in_the_file(make_file, run):
     content = bytes(bytearray(model.buffers[entry.buffer].data))
     assert content[4:8] == b"M001"
     root = Table(content, int.from_bytes(content[:4], "little"))
-    assert root.text(0) == "pale_n"
+    assert root.text(0) == "small"
     (graph,) = root.tables(3)
     (image,) = graph.tables(2)
     options = image.tables(4)[0].table(1)  # of the one process unit: normalization

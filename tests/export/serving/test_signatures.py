@@ -30,9 +30,8 @@ def test_xla_gives_the_same(loaded, images):
 
 def test_features_are_those_of_the_stages(loaded, network, images):
     outputs = loaded["features"](images=tf.constant(images[:2]))
-    last = {"P2": "stage1_block1", "P3": "stage2_block1", "P4": "stage3_block4"}
-    last["P5"] = "stage4_block1"
-    stages = {level: network.get_layer(f"{name}_add2").output for level, name in last.items()}
+    last = {"P2": "stage1", "P3": "stage2", "P4": "stage3", "P5": "stage4"}
+    stages = {k: network.get_layer(f"{name}_block1_add2").output for k, name in last.items()}
     expected = keras.Model(network.inputs[0], stages).predict(images[:2], verbose=0)
     assert set(outputs) == set(expected)
     for level, value in expected.items():

@@ -134,8 +134,9 @@ def test_sigterm_saves_and_resume_goes_on_bit_for_bit(reference, flags, tmp_path
     assert resumed["step"] == {"epoch": 0, "step": int(last.stem[5:])}
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_error_and_loses_nothing(flags, tmp_path):
-    """A limit on the size of files stands for the disk: a checkpoint has 38 MB."""
+    """A limit on the size of files stands for the disk: a checkpoint is larger."""
     out = tmp_path / "run"
     process = start(*flags, "--out", out)
     wait_for(lambda: checkpoints(out), process)
@@ -168,7 +169,7 @@ def test_resume_refuses_other_settings_at_once(reference):
 NAN_AT_STEP = """
 import sys
 import tensorflow as tf
-from training import fit
+from tests.training import small_fit
 from training.loop import run
 make = run.training_batches
 def spoil(*arguments, **options):
@@ -177,7 +178,7 @@ def spoil(*arguments, **options):
         return tf.where(step == 7, float("nan"), images), labels
     return make(*arguments, **options).enumerate().map(change)
 run.training_batches = spoil
-fit.main(sys.argv[1:])
+small_fit.main(sys.argv[1:])
 """
 
 

@@ -178,7 +178,7 @@ def test_the_loss_is_divided_by_what_the_task_counts(readable):
 @pytest.mark.parametrize(
     ("precision", "tolerance", "cases"),
     [
-        ("float32", 1e-5, ["additional losses", "mixed"]),
+        pytest.param("float32", 1e-5, ["additional losses", "mixed"], marks=pytest.mark.slow),
         pytest.param("float32", 1e-5, [*ATTENTIONS, "linear"], marks=pytest.mark.slow),
         pytest.param("float32", 1e-5, ["pale_n"], marks=pytest.mark.slow),
         pytest.param("mixed_float16", 2e-3, ["mixed"], marks=pytest.mark.slow),
