@@ -34,13 +34,27 @@ def is_bearable(encoded):
     Returns:
         Scalar boolean. False also for what is neither JPEG, PNG, GIF, BMP nor WebP.
     """
+    return cost(encoded)[1]
+
+
+def cost(encoded):
+    """Memory that decoding an image takes, and whether it is bearable.
+
+    Args:
+        encoded: Scalar string.
+
+    Returns:
+        Scalar int64, the bytes of the pixels, and of the coefficients that a JPEG of several scans
+        keeps; and what `is_bearable` returns.
+    """
     head = read_bytes(encoded, 0, 32)
 
     def other():
         sides = _sides(head)
-        return tf.reduce_all(sides > 0) & (tf.reduce_prod(sides) <= MAX_PIXELS)
+        pixels = tf.reduce_prod(sides)
+        return 3 * pixels, tf.reduce_all(sides > 0) & (pixels <= MAX_PIXELS)
 
-    return tf.cond(_begins(head, _JPEG), lambda: _is_bearable_jpeg(encoded), other)
+    return tf.cond(_begins(head, _JPEG), lambda: _cost_of_jpeg(encoded), other)
 
 
 def is_png(encoded):
@@ -48,8 +62,8 @@ def is_png(encoded):
     return _begins(read_bytes(encoded, 0, len(PNG_SIGNATURE)), PNG_SIGNATURE)
 
 
-def _is_bearable_jpeg(encoded):
-    """Whether a JPEG is, by its frame headers and scan headers.
+def _cost_of_jpeg(encoded):
+    """`cost` of a JPEG, by its frame headers and scan headers.
 
     They are found by their form, wherever they are, and the costliest counts: embedded thumbnails
     and what follows the image have some as well, but smaller ones. Compressed data have none.
@@ -68,13 +82,14 @@ def _is_bearable_jpeg(encoded):
     pixels = tf.reduce_max(tf.concat([[0], _number(frames[:, 5:7]) * _number(frames[:, 7:9])], 0))
     buffered = (scans > 1) | ~tf.reduce_all(_is_none_of(frames[:, 1], _PROGRESSIVE))
     most = tf.where(buffered, tf.constant(MAX_PROGRESSIVE_PIXELS, tf.int64), MAX_PIXELS)
-    return (
+    bearable = (
         few
         & (pixels > 0)
         & (pixels <= most)
         & (scans <= MAX_SCANS)
         & (pixels * scans <= MAX_SCANNED_PIXELS)
     )
+    return pixels * tf.where(buffered, tf.constant(9, tf.int64), 3), bearable
 
 
 def _sides(head):

@@ -2,11 +2,17 @@
 
 import tensorflow as tf
 
-from common.limits import MAX_PIXELS, MAX_PROGRESSIVE_PIXELS, MAX_SCANS, is_bearable, is_png
+from common.limits import MAX_PIXELS, MAX_PROGRESSIVE_PIXELS, MAX_SCANS, cost, is_png
 from common.orientation import exif_orientation
 from common.preparation import evaluation_image
 
-DECODED_AT_ONCE = 4
+DECODED_AT_ONCE = 4  # of a request
+
+# Images whose decoding takes more memory than `SMALL` wait for one of a few locks that all requests
+# share: photographs for one of `LANES`, what takes more than `MEDIUM` for the last one.
+SMALL = 3 * 2**21  # bytes
+MEDIUM = 3 * 2**24
+LANES = 4
 
 
 def decode_images(encoded, size, crop_fraction):
@@ -23,14 +29,19 @@ def decode_images(encoded, size, crop_fraction):
         an image is neither JPEG nor PNG, is too costly (`common.limits`), or is broken.
     """
 
-    def decode(encoded):
-        with tf.control_dependencies([check(encoded)]):
-            encoded = tf.identity(encoded)
+    def prepare(encoded):
         image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
         image = tf.ensure_shape(image, (None, None, 3))
         return evaluation_image(image, size, crop_fraction, exif_orientation(encoded))
 
-    # Few at a time, so that memory is bounded whatever the batch.
+    def decode(encoded):
+        needed, bearable = cost(encoded)
+        with tf.control_dependencies([check(encoded, bearable)]):
+            encoded = tf.identity(encoded)
+        return tf.cond(
+            needed <= SMALL, lambda: prepare(encoded), lambda: locked(prepare, encoded, needed)
+        )
+
     return tf.map_fn(
         decode,
         encoded,
@@ -39,17 +50,38 @@ def decode_images(encoded, size, crop_fraction):
     )
 
 
-def check(encoded):
-    """An operation that fails unless `encoded` begins as a JPEG or PNG of bearable cost."""
+def check(encoded, bearable):
+    """An operation that fails unless `encoded` begins as a JPEG or PNG, and is `bearable`."""
     known = tf.io.is_jpeg(encoded) | is_png(encoded)
     with tf.control_dependencies(
         [tf.debugging.Assert(known, ["an image must be a JPEG or a PNG"])]
     ):
-        encoded = tf.identity(encoded)
+        bearable = tf.identity(bearable)
     return tf.debugging.Assert(
-        is_bearable(encoded),
+        bearable,
         [
             f"an image must have 1 to {MAX_PIXELS} pixels, a progressive JPEG at most "
             f"{MAX_PROGRESSIVE_PIXELS} and {MAX_SCANS} scans"
         ],
     )
+
+
+def locked(prepare, encoded, needed):
+    """Runs `prepare(encoded)` while holding the lock for images of `needed` bytes.
+
+    A lock is one of the whole process: the mutexes are found by name. It is given back as well
+    where decoding fails, because the tensor that holds it ends with the request.
+    """
+
+    def mutex(index):
+        return lambda: tf.raw_ops.MutexV2(shared_name=f"decoding_{index}")
+
+    lane = tf.where(needed <= MEDIUM, tf.strings.to_hash_bucket_fast(encoded, LANES), LANES)
+    handle = tf.switch_case(tf.cast(lane, tf.int32), [mutex(index) for index in range(LANES + 1)])
+    lock = tf.raw_ops.MutexLock(mutex=handle)
+    with tf.control_dependencies([lock]):
+        image = prepare(tf.identity(encoded))
+    with tf.control_dependencies([image]):
+        release = tf.raw_ops.ConsumeMutexLock(mutex_lock=lock)
+    with tf.control_dependencies([release]):
+        return tf.identity(image)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from export.serving.clients import RefusedError, ServerError
-from tests.export.encoding import encode, picture, png_header
+from tests.export.encoding import encode, picture, with_size
 
 
 def test_predictions_are_the_models(served, model):
@@ -33,4 +33,4 @@ def test_gives_up_in_the_end(served, model):
 
 def test_bad_images_are_refused(served):
     with pytest.raises(RefusedError, match="must have 1 to"):
-        served[2].predict([png_header(30_000, 30_000)])
+        served[2].predict([with_size(encode(picture(0), "PNG"), 30_000, 30_000)])
