@@ -7,7 +7,10 @@ import os
 import pathlib
 import sys
 
+from common.errors import ProgramError, WriteError
 from common.run_files import MODEL
+
+LARGEST = 2**31 - 1  # TensorFlow counts in 32 bits in places
 
 
 class Parser(argparse.ArgumentParser):
@@ -30,6 +33,16 @@ class Parser(argparse.ArgumentParser):
         sys.stderr.write(self._line(str(error)))
         sys.stderr.flush()
         os._exit(error.exit_code)
+
+    @contextlib.contextmanager
+    def stopping(self):
+        """Ends the program in one line at a `ProgramError` or at an error of the file system."""
+        try:
+            yield
+        except ProgramError as error:
+            self.stop(error)
+        except OSError as error:
+            self.stop(WriteError(f"cannot go on: {error}"))
 
     def _line(self, message):
         return f"{self.prog}: error: {' '.join(message.split())}\n"
@@ -58,10 +71,17 @@ def seed(text):
     return _bounded_int(text, 0, 2**32 - 1)
 
 
+def replicas(text):
+    """argparse type: a number of replicas that one CPU can play."""
+    return _bounded_int(text, 1, 64)
+
+
 def _bounded_int(text, low, high=None):
     limits = f"{low} or more" if high is None else f"in {low}..{high}"
-    if not text.isdecimal() or int(text) < low or (high is not None and int(text) > high):
-        raise argparse.ArgumentTypeError(f"must be an integer, {limits}; got {text!r}")
+    high = LARGEST if high is None else high
+    digits = text.isdecimal() and len(text.lstrip("0")) <= len(str(high))
+    if not digits or not low <= int(text) <= high:
+        raise argparse.ArgumentTypeError(f"must be an integer, {limits}; got {text[:20]!r}")
     return int(text)
 
 

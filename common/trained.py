@@ -68,6 +68,21 @@ def load_network(path):
         raise SettingError(f"argument RUN: cannot load {path}: {reason}") from error
 
 
+def image_size(network, argument="RUN"):
+    """Height and width of the images of a network, in pixels.
+
+    Raises:
+        SettingError: If its images are not square and of one size; it names the argument.
+    """
+    height, width = network.input_shape[1:3]
+    if height is None or height != width:
+        raise SettingError(
+            f"argument {argument}: needs a network of square images of one size; height and width "
+            f"of those of {network.name} are {height}, {width}"
+        )
+    return height
+
+
 def in_float32(network, size=None):
     """Copies a network into one that computes in float32, whatever precision it was trained with.
 

@@ -28,14 +28,12 @@ def main(argv=None):
         task = load_task(flags.task)
     except ValueError as error:
         parser.error(f"argument --task: {error}")
-    host = flags.host if ":" in flags.host else f"{flags.host}:{PORTS[flags.protocol]}"
     make = {"grpc": GrpcClient, "rest": RestClient}[flags.protocol]
-    client = make(host, flags.model, flags.deadline)
-    try:
+    client = make(with_port(flags.host, flags.protocol), flags.model, flags.deadline)
+    with parser.stopping():
+        warn_of_range(flags.images[0])
         wait_until_ready(client, flags.wait)
         refused = print_answers(client, task, flags.images, flags.batch)
-    except ProgramError as error:
-        parser.stop(error)
     if refused:
         parser.exit(RefusedError.exit_code)
 
@@ -46,7 +44,7 @@ def make_parser():
     add("images", metavar="IMAGE", nargs="+", type=existing_file, help="JPEG or PNG files")
     add("--model", required=True, help="name that it is served under")
     add("--task", default="classify", help="the model's (default: %(default)s)")
-    add("--host", default="localhost", help="HOST or HOST:PORT (default: %(default)s)")
+    add("--host", default="localhost", help="HOST or HOST:PORT; [IPV6]:PORT (default: %(default)s)")
     add("--protocol", choices=sorted(PORTS), default="grpc", help="(default: %(default)s)")
     add("--batch", type=positive_int, default=16, help="images a request (default: %(default)s)")
     add(
@@ -64,12 +62,36 @@ def make_parser():
     return parser
 
 
+def with_port(host, protocol):
+    """`HOST:PORT` of a HOST, which may be an IPv6 address, or of a HOST:PORT."""
+    if host.count(":") > 1 and not host.startswith("["):
+        host = f"[{host}]"
+    has_port = ":" in host.rpartition("]")[2]
+    return host if has_port else f"{host}:{PORTS[protocol]}"
+
+
 def existing_file(text):
     """argparse type: the path of a file."""
     path = pathlib.Path(text)
     if not path.is_file() or not os.access(path, os.R_OK):
         raise argparse.ArgumentTypeError(f"cannot read a file {text}")
     return path
+
+
+def warn_of_range(path):
+    """Warns on stderr if the values of an image were scaled to 0..1; the others will be alike."""
+    import tensorflow as tf
+
+    from common.limits import is_bearable
+    from pale_tf.ranges import SCALED, is_scaled
+
+    encoded = path.read_bytes()
+    try:
+        scaled = is_bearable(encoded) and is_scaled(tf.io.decode_image(encoded))
+    except tf.errors.InvalidArgumentError:  # the server's answer will say so
+        return
+    if scaled:
+        print(f"{path}: warning: {SCALED}", file=sys.stderr)
 
 
 def wait_until_ready(client, seconds):

@@ -25,11 +25,9 @@ def main(argv=None):
     make_folder(parser, "--out", flags.out)
     make_folder(parser, "--out", flags.out.parent)  # is there, but perhaps not writable
     use_cpu()  # for exact numbers, and the artifact runs beside this process
-    import_tensorflow()
-    try:
+    with parser.stopping():
+        import_tensorflow()
         version, result = export(**vars(flags))
-    except ProgramError as error:
-        parser.stop(error)
     from export.verify import print_table
 
     print_table(result)

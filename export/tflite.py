@@ -24,14 +24,11 @@ def main(argv=None):
         parser.error(f"argument --out: must end in .tflite; got {flags.out}")
     make_folder(parser, "--out", flags.out.parent)
     use_cpu()  # for exact numbers, and the artifact runs beside this process
-    import_tensorflow()
+    with parser.stopping(), locked(flags.out, "--out"):
+        import_tensorflow()
+        result = export(**vars(flags))
     from export.verify import print_table
 
-    try:
-        with locked(flags.out, "--out"):
-            result = export(**vars(flags))
-    except ProgramError as error:
-        parser.stop(error)
     print_table(result)
     print(f"written to {flags.out}")
 

@@ -35,17 +35,15 @@ def main(argv=None):
     add("--json", type=new_file, help="file to write")
     flags = parser.parse_args(argv)
     use_cpu()  # for exact numbers, and the artifact runs beside this process
-    import_tensorflow()
-    from common.files import write_json
-    from common.trained import load_trained
+    with parser.stopping():
+        import_tensorflow()
+        from common.files import write_json
+        from common.trained import load_trained
 
-    try:
         trained = load_trained(flags.against)
         result = verify(flags.artifact, trained, flags.images, flags.count)
         if flags.json:
             write_json(flags.json, result)
-    except ProgramError as error:
-        parser.stop(error)
     print_table(result)
     if result["missed"]:
         parser.exit(1)

@@ -2,6 +2,7 @@
 model that has a backbone."""
 
 import dataclasses
+import warnings
 
 import keras
 import numpy as np
@@ -15,6 +16,7 @@ from pale_tf.layers.merging import OverlappingMerging
 from pale_tf.layers.normalization import LayerNorm
 from pale_tf.layers.patches import PatchEmbedding, PatchMerging
 from pale_tf.layers.position import AbsolutePositionEncoding
+from pale_tf.ranges import is_scaled
 from pale_tf.weights import check_weights_path, load_weights
 
 # ImageNet's mean and standard deviation per channel, of values in 0..255.
@@ -71,8 +73,34 @@ def pale_backbone(
 class PaleModel(keras.Model):
     """A functional model that has a backbone: it says where the pyramid of the four stages is.
 
-    KerasHub's tasks read `pyramid_outputs`, keras-cv's `pyramid_level_inputs`.
+    KerasHub's tasks read `pyramid_outputs`, keras-cv's `pyramid_level_inputs`. A model that
+    normalizes images in 0..255 itself warns if the first ones that it is given as arrays, by a call
+    or by `predict`, are scaled to 0..1 or to -1..1.
     """
+
+    _has_seen_values = False
+
+    def call(self, inputs, *args, **kwargs):
+        self._check_range(inputs)
+        return super().call(inputs, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        self._check_range(x)
+        return super().predict(x, *args, **kwargs)
+
+    def _check_range(self, images):
+        """Warns of the first images that have values: those of a traced graph have none."""
+        if self._has_seen_values or (values := _values(images)) is None:
+            return
+        self._has_seen_values = True
+        normalizes = any(layer.name == names.PREPROCESSING for layer in self.layers)
+        if normalizes and is_scaled(values[:32]):
+            warnings.warn(
+                f"{self.name} normalizes images in 0..255 itself, and got values in -1..1 only. "
+                "Multiply images in 0..1 by 255, or build it with `include_preprocessing=False` "
+                "for images that are normalized already.",
+                stacklevel=3,
+            )
 
     @property
     def pyramid_outputs(self):
@@ -83,6 +111,16 @@ class PaleModel(keras.Model):
     def pyramid_level_inputs(self):
         """Dict of the names of the layers that give `"P2"` to `"P5"`."""
         return pyramid_layers(self)
+
+
+def _values(images):
+    """An array or a tensor as a NumPy array; None for what has no values, as traced tensors."""
+    if not (isinstance(images, np.ndarray) or keras.ops.is_tensor(images)):
+        return None
+    try:
+        return np.asarray(images)
+    except (NotImplementedError, TypeError, ValueError):  # TensorFlow's, JAX's and Keras' own
+        return None
 
 
 def pyramid(model):

@@ -16,7 +16,7 @@ MODULES = sorted(
 
 # A module imports of its own row, and of the rows above.
 LAYERS = (
-    ("pale_tf.sizes", "pale_tf.names", "pale_tf.checks", "pale_tf.tokens"),
+    ("pale_tf.sizes", "pale_tf.names", "pale_tf.checks", "pale_tf.ranges", "pale_tf.tokens"),
     ("pale_tf.partition", "pale_tf.windows", "pale_tf.interpolation"),
     ("pale_tf.layers",),
     ("pale_tf.configs",),

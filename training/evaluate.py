@@ -8,7 +8,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from common.cli import Parser, natural_int, new_file, positive_int, run_folder
-from common.errors import ProgramError, SettingError
+from common.errors import SettingError
 from common.run_files import EMA_MODEL, MODEL
 from common.runtime import import_tensorflow
 from training.recipe import read_recipe
@@ -20,19 +20,17 @@ NETWORKS = {"raw": MODEL, "ema": EMA_MODEL}
 def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
-    import_tensorflow()
-    from common.files import write_json
-
     path = flags.json or flags.run / f"evaluation-{flags.split}.json"
-    try:
+    with parser.stopping():
+        import_tensorflow()
+        from common.files import write_json
+
         recipe = read_recipe(flags.run)
         changes = {"dataset": flags.dataset, "batch_size": flags.batch_size}
         changes = {name: value for name, value in changes.items() if value is not None}
         recipe = dataclasses.replace(recipe, **changes)
         scores = evaluate(flags.run, recipe, flags.split, flags.data_dir, flags.max_unreadable)
         write_json(path, scores)
-    except ProgramError as error:
-        parser.stop(error)
     print_table(scores, flags.classes)
     print(f"written to {path}")
 
@@ -88,7 +86,7 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100):
     for name, text in task.files(source).items():
         try:
             own = (run / name).read_text()
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise SettingError(f"argument RUN: cannot read {run / name}: {error}") from error
         if own != text:
             raise SettingError(

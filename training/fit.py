@@ -16,6 +16,7 @@ from common.cli import (
     make_folder,
     natural_int,
     positive_int,
+    replicas,
     seed,
 )
 from common.errors import ProgramError, SettingError, WriteError
@@ -210,7 +211,7 @@ def add_device_flags(add):
     )
     add(
         "--cpu-replicas",
-        type=positive_int,
+        type=replicas,
         default=1,
         help="replicas that --strategy mirrored makes of the CPU, where there is no GPU "
         "(default: %(default)s)",

@@ -3,8 +3,6 @@
 Names of classes may hold dollar signs, so matplotlib is kept from reading them as formulas.
 """
 
-import csv
-
 import matplotlib
 
 matplotlib.use("Agg")
@@ -17,11 +15,14 @@ COLUMNS = 6
 
 
 def plot_curves(history, quantities, path):
-    """Draws quantities of every epoch, such as `("loss", "accuracy")`, from the CSV file
-    `history`."""
-    with open(history) as file:
-        rows = list(csv.DictReader(file))
-    epochs = 1 + np.arange(len(rows))
+    """Draws quantities such as `("loss", "accuracy")` of every epoch.
+
+    Args:
+        history: Rows of `history.csv`, dicts of numbers or their texts; one at least.
+        quantities: Names of the quantities.
+        path: File of the picture.
+    """
+    epochs = [int(row["epoch"]) for row in history]
     size = (5 * len(quantities), 4)
     figure, axes = plt.subplots(
         1, len(quantities), figsize=size, layout="constrained", squeeze=False
@@ -29,8 +30,9 @@ def plot_curves(history, quantities, path):
     lines = {"": "training", "val_": "validation", "val_ema_": "validation, averaged weights"}
     for axis, quantity in zip(axes[0], quantities, strict=True):
         for prefix, label in lines.items():
-            if prefix + quantity in rows[0]:
-                axis.plot(epochs, [float(row[prefix + quantity]) for row in rows], label=label)
+            if prefix + quantity in history[0]:
+                values = [float(row[prefix + quantity]) for row in history]
+                axis.plot(epochs, values, label=label)
         axis.set(xlabel="epoch", ylabel=quantity)
         axis.grid(alpha=0.3)
         axis.legend()

@@ -9,7 +9,6 @@ if not __package__:  # run as a file: import from the repository, not from this 
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from common.cli import Parser, run_folder
-from common.errors import SettingError
 from common.runtime import import_tensorflow
 
 BATCH = 32
@@ -25,7 +24,7 @@ def main(argv=None):
     from common.trained import load_trained
     from training.tasks import load_task
 
-    try:
+    with parser.stopping():
         trained = load_trained(flags.run)
         task = load_task(trained.recipe["task"])
         for start in range(0, len(flags.images), BATCH):
@@ -33,12 +32,12 @@ def main(argv=None):
             answers = task.predict(trained, (upright(path) for path in paths))
             for path, lines in zip(paths, answers, strict=True):
                 print("\n  ".join([path, *lines]))
-    except SettingError as error:
-        parser.stop(error)
 
 
 def upright(path):
     """Reads an image as training and the server do, turned as the EXIF data of a JPEG say.
+
+    Warns on stderr of an image whose values were scaled to 0..1.
 
     Args:
         path: Path of an image file.
@@ -49,9 +48,13 @@ def upright(path):
     import numpy as np
 
     from common.orientation import exif_orientation, turn
+    from pale_tf.ranges import SCALED, is_scaled
 
     encoded = pathlib.Path(path).read_bytes()
-    return turn(np.asarray(read_image(encoded)), exif_orientation(encoded)).numpy()
+    image = np.asarray(read_image(encoded))
+    if is_scaled(image):
+        print(f"{path}: warning: {SCALED}", file=sys.stderr)
+    return turn(image, exif_orientation(encoded)).numpy()
 
 
 def read_image(encoded):
@@ -61,7 +64,8 @@ def read_image(encoded):
         encoded: Its bytes.
 
     Raises:
-        ValueError: If decoding it would take too much time or memory, see `common.limits`.
+        ValueError: If decoding it would take too much time or memory, see `common.limits`, or its
+            values are of no known range.
     """
     from PIL import Image
 
@@ -75,6 +79,8 @@ def read_image(encoded):
             raise ValueError(
                 f"{image.width}×{image.height} pixels, or the scans of a JPEG, are too many"
             )
+        if image.mode == "F":
+            raise ValueError("its values are floating-point numbers; save it with 8 or 16 bits")
         if image.mode.startswith("I"):  # 16 bits, which `convert` would clip, not scale
             image = image.point(lambda value: value / 256).convert("L")
         return image.convert("RGB")

@@ -100,7 +100,7 @@ def choose_batches(folder, largest):
     """
     path, own = folder / BATCHING, None
     if path.exists():
-        own = int(re.search(r"max_batch_size \{ value: (\d+)", path.read_text())[1])
+        own = _largest_batch(path)
     if largest is not None and own not in (None, largest):
         raise SettingError(
             f"argument --max-batch: {path} has {own}, for all models there. Received: {largest}"
@@ -108,6 +108,18 @@ def choose_batches(folder, largest):
     largest = largest or own or LARGEST_BATCH
     sizes = [2**power for power in range(largest.bit_length())]
     return sizes if sizes[-1] == largest else [*sizes, largest]
+
+
+def _largest_batch(path):
+    """The largest batch that a file of batching parameters, which people edit, allows."""
+    text = path.read_text(errors="replace")
+    found = re.search(r"^\s*max_batch_size\s*:?\s*\{\s*value\s*:\s*([1-9]\d{0,5})\s*\}", text, re.M)
+    if found is None:
+        raise SettingError(
+            f"argument --out: {path} has no max_batch_size {{ value: NUMBER }}; mend it, or delete "
+            "it for a new one"
+        )
+    return int(found[1])
 
 
 def models_config(folder):

@@ -4,8 +4,6 @@ RUN is a run's folder, a `.keras` file, or a `.tflite` file of export/tflite.py.
 """
 
 import argparse
-import functools
-import http.server
 import json
 import pathlib
 import sys
@@ -16,8 +14,9 @@ if not __package__:  # run as a file: import from the repository, not from this 
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[2])
 
 from common.cli import Parser, existing_weights, port
-from common.errors import ProgramError, SettingError
+from common.errors import SettingError
 from common.runtime import import_tensorflow, use_cpu
+from export.web.local_server import make_server
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 LIBRARY = FOLDER / "node_modules" / "@litertjs" / "core"
@@ -35,17 +34,14 @@ def main(argv=None):
     if not LIBRARY.is_dir():
         parser.error(f"the page needs LiteRT's library: npm ci --prefix {FOLDER}")
     use_cpu()  # for exact numbers, and the artifact runs beside this process
-    import_tensorflow()
-    with tempfile.TemporaryDirectory() as folder:
+    with parser.stopping(), tempfile.TemporaryDirectory() as folder:
+        import_tensorflow()
         files = {}
         try:
-            server = make_server(files, flags.port)
+            server = make_server(FOLDER, files, flags.port)
         except OSError as error:
             parser.error(f"argument --port: cannot listen on {flags.port}: {error.strerror}")
-        try:
-            files |= make_files(flags.run, pathlib.Path(folder))
-        except ProgramError as error:
-            parser.stop(error)
+        files |= make_files(flags.run, pathlib.Path(folder))
         url = f"http://localhost:{server.server_port}/"
         print(f"{url}  stop with Ctrl-C", flush=True)
         if flags.open:
@@ -107,41 +103,6 @@ def described_page(path, about):
     if not page:
         raise SettingError(f"argument RUN: the page shows no results of the task {about['task']!r}")
     return page
-
-
-def make_server(files, port):
-    """A server of the page, its library and `files`, on this machine only."""
-    handler = functools.partial(Handler, files, directory=str(FOLDER))
-    return http.server.ThreadingHTTPServer(("localhost", port), handler)
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """Answers with files of this folder, and with some from memory."""
-
-    def __init__(self, files, *args, **options):
-        self.files = files
-        super().__init__(*args, **options)
-
-    def do_GET(self):
-        content = self.files.get(self.path.partition("?")[0].lstrip("/"))
-        if content is None:
-            super().do_GET()
-            return
-        self.send_response(200)
-        self.send_header("Content-Type", "application/octet-stream")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def end_headers(self):
-        # Threads of WebAssembly share memory, which browsers allow to isolated pages only.
-        self.send_header("Cross-Origin-Opener-Policy", "same-origin")
-        self.send_header("Cross-Origin-Embedder-Policy", "require-corp")
-        self.send_header("Cache-Control", "no-cache")
-        super().end_headers()
-
-    def log_message(self, *_):
-        """Says nothing about each request."""
 
 
 if __name__ == "__main__":

@@ -29,6 +29,22 @@ def test_errors_are_one_line_and_an_exit_code(parser, capsys):
 
 
 @pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (SettingError("two\nlines"), 2, "two lines"),
+        (OSError(28, "No space left on device", "/x"), 4, "cannot go on: [Errno 28] No space"),
+    ],
+)
+def test_errors_end_a_program_in_one_line(parser, capsys, error, code, line):
+    with pytest.raises(SystemExit) as stopped, parser.stopping():
+        raise error
+    assert stopped.value.code == code
+    printed = capsys.readouterr().err
+    assert f"error: {line}" in printed
+    assert printed.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     ("kind", "text", "value"),
     [
         (cli.positive_int, "7", 7),
@@ -36,6 +52,8 @@ def test_errors_are_one_line_and_an_exit_code(parser, capsys):
         (cli.positive_float, "1e-3", 0.001),
         (cli.seed, str(2**32 - 1), 2**32 - 1),
         (cli.port, "0", 0),
+        (cli.positive_int, "0" * 30 + "7", 7),
+        (cli.replicas, "64", 64),
     ],
 )
 def test_numbers(kind, text, value):
@@ -54,6 +72,11 @@ def test_numbers(kind, text, value):
         (cli.positive_float, "x"),
         (cli.seed, str(2**32)),
         (cli.port, "65536"),
+        (cli.positive_int, "9" * 24),
+        (cli.positive_int, "9" * 5000),  # Python itself refuses to read so many digits
+        (cli.positive_int, str(2**31)),
+        (cli.replicas, "100000"),
+        (cli.replicas, "0"),
     ],
 )
 def test_other_numbers_are_refused(kind, text):

@@ -31,6 +31,22 @@ def test_the_import_is_silent():
     assert (done.stdout, done.stderr, done.returncode) == ("still here\n", "", 0)
 
 
+NOWHERE = """
+import tempfile
+tempfile._candidate_tempdir_list = lambda: ["/nowhere"]
+from common import cli, runtime
+with cli.Parser("A program.").stopping():
+    runtime.import_tensorflow()
+"""
+
+
+def test_no_room_for_temporary_files_is_one_line():
+    done = start(NOWHERE, TF_CPP_MIN_LOG_LEVEL=None)
+    assert done.returncode == 4
+    assert done.stderr.startswith("-c: error: cannot go on: [Errno 2] No usable temporary")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("level", [None, "3"])
 def test_a_failing_import_says_why(level, tmp_path):
     (tmp_path / "tensorflow.py").write_text("import sys\nsys.exit('broken')\n")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from common.errors import SettingError
-from common.trained import in_float32, load_trained
+from common.trained import image_size, in_float32, load_trained
 from pale_tf import PaleN
 
 
@@ -43,6 +43,24 @@ def test_what_cannot_be_read_is_one_line(run, tmp_path):
     (tmp_path / "config.json").write_text("[]")
     with pytest.raises(SettingError, match="is not the configuration of a run"):
         load_trained(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sides", "expected"),
+    [
+        ((32, 32), 32),
+        ((None, None), "are None, None"),
+        ((32, 48), "are 32, 48"),
+        ((32, None), "are 32, None"),
+    ],
+)
+def test_the_size_of_images_is_one_number_or_an_error(sides, expected):
+    network = keras.Sequential([keras.Input((*sides, 3)), keras.layers.GlobalMaxPooling2D()])
+    if isinstance(expected, int):
+        assert image_size(network) == expected
+    else:
+        with pytest.raises(SettingError, match=f"argument RUN: needs a network .* {expected}"):
+            image_size(network)
 
 
 def test_a_copy_in_float32_and_at_another_size():

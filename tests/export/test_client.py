@@ -6,6 +6,7 @@ import subprocess
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from export import client
 from export.serving.clients import RefusedError, ServerError
@@ -99,3 +100,30 @@ def test_the_real_server(exported, capsys, tmp_path):
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.mark.parametrize(
+    ("host", "grpc", "rest"),
+    [
+        ("localhost", "localhost:8500", "localhost:8501"),
+        ("localhost:9", "localhost:9", "localhost:9"),
+        ("::1", "[::1]:8500", "[::1]:8501"),
+        ("[::1]", "[::1]:8500", "[::1]:8501"),
+        ("[fe80::1]:9", "[fe80::1]:9", "[fe80::1]:9"),
+    ],
+)
+def test_hosts_may_be_addresses_of_ipv6(host, grpc, rest):
+    assert (client.with_port(host, "grpc"), client.with_port(host, "rest")) == (grpc, rest)
+
+
+def test_images_in_0_to_1_are_warned_of(tmp_path, capsys):
+    pixels = np.array([[0, 1], [1, 0]], "uint8")
+    (tmp_path / "scaled.png").write_bytes(encode(Image.fromarray(pixels), "PNG"))
+    (tmp_path / "good.png").write_bytes(encode(picture(0), "PNG"))
+    (tmp_path / "none.png").write_bytes(b"nothing")
+    client.warn_of_range(tmp_path / "scaled.png")
+    warning = f"{tmp_path}/scaled.png: warning: no value is above 1, where 0..255 is expected\n"
+    assert capsys.readouterr().err == warning
+    for name in ("good", "none"):
+        client.warn_of_range(tmp_path / f"{name}.png")
+        assert capsys.readouterr().err == ""

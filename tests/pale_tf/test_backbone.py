@@ -1,27 +1,30 @@
 """The backbone and its pyramid."""
 
 import math
+import warnings
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pale_tf import PaleConfig, PaleN, fuse, pale_backbone
 from pale_tf.backbone import PaleModel, drop_path_schedule, pyramid
 
+SMALL = PaleConfig("one", 8, (1, 1, 1, 1), (2, 2, 2, 2))
 SIZES = [(224, 224), (97, 61), (320, 512), (32, 32)]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)
 def test_static_and_dynamic_sizes_give_the_same_pyramid(size):
-    dynamic = pale_backbone("nano")
-    static = pale_backbone("nano", input_shape=(*size, 3))
+    dynamic = pale_backbone(SMALL)
+    static = pale_backbone(SMALL, input_shape=(*size, 3))
     static.set_weights(dynamic.get_weights())
     images = np.random.default_rng(0).uniform(0, 255, (2, *size, 3)).astype("float32")
     expected, actual = static.predict(images, verbose=0), dynamic.predict(images, verbose=0)
     assert list(expected) == ["P2", "P3", "P4", "P5"]
     for level, stride in zip(expected, (4, 8, 16, 32), strict=True):
-        shape = (2, math.ceil(size[0] / stride), math.ceil(size[1] / stride), 8 * stride)
+        shape = (2, math.ceil(size[0] / stride), math.ceil(size[1] / stride), 2 * stride)
         assert expected[level].shape == shape
         assert static.output[level].shape == (None, *shape[1:])
         np.testing.assert_allclose(actual[level], expected[level], rtol=0, atol=1e-5)
@@ -35,9 +38,8 @@ def test_takes_a_configuration_of_ones_own():
 
 
 def test_preprocessing_is_imagenets():
-    config = PaleConfig("one", 8, (1, 1, 1, 1), (2, 2, 2, 2))
-    inside = pale_backbone(config)
-    outside = pale_backbone(config, include_preprocessing=False)
+    inside = pale_backbone(SMALL)
+    outside = pale_backbone(SMALL, include_preprocessing=False)
     outside.set_weights(inside.get_weights())
     images = np.random.default_rng(1).uniform(0, 255, (1, 40, 33, 3))
     normal = (images / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
@@ -151,3 +153,49 @@ def test_a_model_without_the_stages_has_no_pyramid():
 def test_networks_are_built_by_any_name_of_the_table():
     assert pale_backbone("pale_n").name == "pale_n_backbone"
     assert pale_backbone("swin_t", input_shape=(64, 64, 3)).output["P5"].shape == (None, 2, 2, 768)
+
+
+def scaled_images():
+    return np.random.default_rng(0).random((2, 32, 32, 3)).astype("float32")
+
+
+GIVE = {
+    "call": lambda model, images: model(images),
+    "call of a tensor": lambda model, images: model(keras.ops.convert_to_tensor(images)),
+    "predict": lambda model, images: model.predict(images, verbose=0),
+}
+
+
+@pytest.mark.parametrize("give", GIVE.values(), ids=GIVE)
+def test_images_in_0_to_1_are_warned_of_once(give, tmp_path):
+    pale_backbone(SMALL, input_shape=(32, 32, 3)).save(tmp_path / "model.keras")
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    with pytest.warns(UserWarning, match="normalizes images in 0..255 itself, and got values in"):
+        give(model, scaled_images())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        give(model, scaled_images())
+
+
+@pytest.mark.parametrize("give", GIVE.values(), ids=GIVE)
+def test_images_in_the_right_range_are_not_warned_of(give):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        give(pale_backbone(SMALL, input_shape=(32, 32, 3)), 255.0 * scaled_images())
+        normalized = pale_backbone(SMALL, input_shape=(32, 32, 3), include_preprocessing=False)
+        give(normalized, scaled_images())
+
+
+def test_the_range_costs_a_graph_nothing():
+    """A traced call has no values to look at, and no operation more."""
+    model = pale_backbone(SMALL, input_shape=(32, 32, 3))
+    layers = keras.Model(model.input, model.output)  # the same ones, without the look
+
+    def operations(model):
+        traced = tf.function(lambda images: model(images))
+        graph = traced.get_concrete_function(tf.TensorSpec((2, 32, 32, 3))).graph
+        return sorted(operation.type for operation in graph.get_operations())
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert operations(model) == operations(layers)

@@ -23,13 +23,16 @@ def figures(monkeypatch, tmp_path):
     assert not plt.get_fignums()  # nothing stays in memory
 
 
-def test_curves_are_the_columns_of_the_history(figures, tmp_path):
+def test_curves_are_the_columns_of_the_history(figures):
     drawn, path = figures
-    history = tmp_path / "history.csv"
-    history.write_text("epoch,loss,val_loss,accuracy\n1,4.0,3.0,0.5\n2,2.0,1.0,0.75\n")
+    history = [
+        {"epoch": "3", "loss": "4.0", "val_loss": "3.0", "accuracy": "0.5"},
+        {"epoch": 4, "loss": 2.0, "val_loss": 1.0, "accuracy": 0.75},
+    ]
     pictures.plot_curves(history, ("loss", "accuracy"), path)
     (figure,) = drawn
     lines = [[line.get_ydata() for line in axis.lines] for axis in figure.axes]
+    np.testing.assert_array_equal(figure.axes[0].lines[0].get_xdata(), [3, 4])
     assert [axis.get_ylabel() for axis in figure.axes] == ["loss", "accuracy"]
     np.testing.assert_array_equal(lines[0], [[4.0, 2.0], [3.0, 1.0]])
     np.testing.assert_array_equal(lines[1], [[0.5, 0.75]])

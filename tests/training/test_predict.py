@@ -84,3 +84,18 @@ def test_images_are_turned_as_in_training(tmp_path, suffix):
     expected = np.rot90(pixels, -1) if suffix == "jpg" else pixels
     np.testing.assert_allclose(image, expected, atol=3)
     np.testing.assert_allclose(image, decode(path.read_bytes())[0], atol=3)
+
+
+def test_images_in_0_to_1_are_warned_of(tmp_path, capsys):
+    scaled = np.random.default_rng(0).random((5, 7))
+    Image.fromarray(scaled.round().astype("uint8")).save(tmp_path / "scaled.png")
+    Image.fromarray((255 * scaled).astype("uint8")).save(tmp_path / "good.png")
+    for name in ("good", "scaled"):
+        upright(tmp_path / f"{name}.png")
+    warning = f"{tmp_path}/scaled.png: warning: no value is above 1, where 0..255 is expected\n"
+    printed = capsys.readouterr().err
+    assert printed.endswith(warning)
+    assert printed.count("warning") == 1
+    Image.fromarray(scaled.astype("float32")).save(tmp_path / "floats.tiff")
+    with pytest.raises(ValueError, match="its values are floating-point numbers"):
+        upright(tmp_path / "floats.tiff")

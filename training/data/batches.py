@@ -142,16 +142,23 @@ def evaluation_steps(source, split, batch_size):
     return -(-source.counts[split] // batch_size)
 
 
+def first_images(source, transforms, count):
+    """The first `count` readable training images as in evaluation: arrays."""
+    return _prepared(source.read("train"), transforms, count)
+
+
 def sample_images(source, transforms, count):
     """Up to `count` readable training images as in evaluation, always the same ones: arrays."""
     buffer = max(1, min(source.counts["train"], SHUFFLE_BUFFER))
+    return _prepared(source.read("train", seed=0).shuffle(buffer, seed=0), transforms, count)
 
+
+def _prepared(encoded, transforms, count):
     def load(encoded, target, name):
         image, _, readable = transforms.evaluation(encoded, target)
         return image, readable
 
-    images = source.read("train", seed=0).shuffle(buffer, seed=0).map(load)
-    images = images.filter(lambda image, readable: readable).take(count)
+    images = encoded.map(load).filter(lambda image, readable: readable).take(count)
     return [image for image, _ in images.as_numpy_iterator()]
 
 

@@ -18,8 +18,9 @@ import tensorflow_datasets as tfds
 # These two register their builders.
 import training.datasets.digits
 import training.datasets.long_range  # noqa: F401
-from common.errors import SettingError
+from common.errors import SettingError, WriteError
 from common.labels import check_labels
+from common.locks import locked
 from training.data.folders import list_images
 
 SPLITS = ("train", "validation", "test")
@@ -89,7 +90,7 @@ def _open_tfds(name, data_dir):
     features = dict(builder.info.features)
     if "image" not in features or not isinstance(features.get("label"), tfds.features.ClassLabel):
         raise SettingError(f"`dataset`: {name!r} has no `image` with a `label` that is a class")
-    _prepare(builder)
+    builder = _prepare(builder)
     available = builder.info.splits
     instructions = _choose_splits(set(available) - UNLABELED.get(builder.name, set()))
 
@@ -117,10 +118,24 @@ def _open_tfds(name, data_dir):
 
 
 def _prepare(builder):
-    """Builds the files of a TFDS data set, unless they are there."""
+    """Makes the files of a TFDS data set, unless they are there; a builder that knows them."""
     if builder.data_path.exists():
-        return
+        return builder
     print(f"making the data set {builder.info.full_name} in {builder.data_dir}", flush=True)
+    folder = pathlib.Path(builder._data_dir_root)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot make the folder {folder}: {error.strerror}") from error
+    with locked(folder / builder.name):  # of two runs that need it, one makes it
+        if builder.data_path.exists():
+            return tfds.builder_from_directory(builder.data_path)
+        _download_and_prepare(builder)
+    return builder
+
+
+def _download_and_prepare(builder):
+    """Builds a TFDS data set; its errors in one line each."""
     # TFDS' bars break the lines of a log, and tell nothing where there is nothing to download.
     shown = tfds.enable_progress_bar if _downloads(builder) else tfds.disable_progress_bar
     shown()
@@ -135,9 +150,12 @@ def _prepare(builder):
         raise SettingError(
             f"`dataset`: {builder.name} cannot be downloaded; put {files}, into {manual}"
         ) from error
-    except (OSError, tfds.download.DownloadError) as error:
+    except (tfds.download.DownloadError, ConnectionError) as error:
         reason = " ".join(str(error).split())
-        raise SettingError(f"`dataset`: cannot make {builder.name}: {reason}") from error
+        raise SettingError(f"`dataset`: cannot download {builder.name}: {reason}") from error
+    except (OSError, tf.errors.OpError) as error:
+        reason = " ".join(str(error).split())
+        raise WriteError(f"cannot make {builder.name} in {builder.data_dir}: {reason}") from error
 
 
 def _downloads(builder):

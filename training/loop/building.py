@@ -1,5 +1,8 @@
 """From a recipe to what is trained: a network, its optimizer, its metrics."""
 
+import keras
+import numpy as np
+
 from common.errors import SettingError
 from pale_tf import rematerialize
 from pale_tf.decay import no_weight_decay
@@ -47,6 +50,7 @@ def make_trainer(
                 notes = load_weights(network, weights)
             except ValueError as error:
                 raise SettingError(" ".join(str(error).split())) from error
+            _check_finite(network, weights)
         if rematerialized:
             rematerialize(network, rematerialized)
         metrics = task.make_metrics(source)
@@ -57,6 +61,15 @@ def make_trainer(
         trainer.optimizer.build(network.trainable_variables)
     prepare_replicas(strategy, network)
     return trainer, notes
+
+
+def _check_finite(network, path):
+    """Raises a `SettingError` if a network has weights, loaded from `path`, that cannot train."""
+    for variable in network.variables:
+        if not np.isfinite(keras.ops.convert_to_numpy(variable)).all():
+            raise SettingError(
+                f"argument --weights: {path} has values that are not finite, in {variable.path}"
+            )
 
 
 def _make_network(recipe, task, source):

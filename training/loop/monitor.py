@@ -37,7 +37,7 @@ class Monitor:
         self._guard = guard
         self._score = score
         self._history = folder / HISTORY
-        self._rows = read_history(self._history, guard.position.epoch)
+        self._rows = take_history(self._history, guard.position.epoch)
         self._progress = Progress(recipe.batch_size, recipe.epochs, steps_per_epoch, guard)
         self._scalars = Scalars(folder / TENSORBOARD, guard, self._progress)
         self.callbacks = [self._progress, self._scalars]
@@ -169,12 +169,40 @@ def write_history(path, rows):
         writer.writerows(rows)
 
 
-def read_history(path, epochs):
-    """Reads the rows of the first `epochs` epochs; none if there is no file."""
-    if not path.exists():
+def take_history(path, epochs):
+    """The rows of the first `epochs` epochs; a file that is no history is put aside, and has none.
+
+    Prints what is put aside.
+    """
+    try:
+        return read_history(path)[:epochs]
+    except FileNotFoundError:
         return []
+    except ValueError as error:
+        damaged = path.replace(path.with_name(f"{path.name}.damaged"))
+        print(f"passed over {path.name}, which is {damaged.name} now: {error}", flush=True)
+        return []
+
+
+def read_history(path):
+    """Reads the rows of `history.csv`, dicts of text.
+
+    Raises:
+        FileNotFoundError: If there is none.
+        ValueError: If it is no table of numbers with the epoch first.
+    """
     with open(path, newline="") as file:
-        return list(csv.DictReader(file))[:epochs]
+        try:
+            names, *rows = list(csv.reader(file)) or [[]]
+        except csv.Error as error:
+            raise ValueError(str(error)) from error
+    if names[:1] != ["epoch"]:
+        raise ValueError("its first column is not the epoch")
+    for row in rows:
+        if len(row) != len(names):
+            raise ValueError(f"a row has {len(row)} columns of {len(names)}")
+        int(row[0]), list(map(float, row))
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def describe(row, epochs, score):

@@ -15,10 +15,11 @@ from common.files import read_json, replacing, write_json
 from common.run_files import CALIBRATION, CONFIG, EMA_MODEL, METRICS, MODEL
 from common.trained import load_network
 from common.versions import installed_versions
+from pale_tf.ranges import SCALED, is_scaled
 from training import pictures
-from training.data.batches import sample_images
+from training.data.batches import first_images, sample_images
 from training.loop.evaluation import evaluate_networks
-from training.loop.monitor import HISTORY, TENSORBOARD
+from training.loop.monitor import HISTORY, TENSORBOARD, take_history
 from training.recipe import as_json
 
 CHECKPOINTS = "checkpoints"
@@ -62,6 +63,8 @@ def introduction(run, notes):
     counts = ", ".join(f"{count} {split}" for split, count in run.source.counts.items())
     lines = [f"{model} on {recipe.dataset}: {run.task.describe(run.source)}, images: {counts}"]
     lines += [f"passed over: {line}" for line in run.source.passed_over]
+    if is_scaled(first_images(run.source, run.transforms, 8)):
+        lines.append(f"warning: in the first training images, {SCALED}")
     if position.epoch or position.step:
         lines.append(f"going on after {position.epoch} epochs and {position.step} steps")
     if notes is not None:
@@ -86,9 +89,10 @@ def write_end(run):
     metrics["train_seconds"] = round(run.position.seconds, 1)
     metrics["unreadable_images"] = len(run.unreadable)
     write_json(folder / METRICS, metrics)  # before the pictures: what was trained for
-    with replacing(folder / "curves.png") as path:
-        quantities = dict.fromkeys(("loss", task.score))
-        pictures.plot_curves(folder / HISTORY, tuple(quantities), path)
+    if rows := take_history(folder / HISTORY, run.recipe.epochs):
+        with replacing(folder / "curves.png") as path:
+            quantities = dict.fromkeys(("loss", task.score))
+            pictures.plot_curves(rows, tuple(quantities), path)
     reports[MODEL].draw(folder)
     write_calibration(folder, run.source, run.transforms)
 

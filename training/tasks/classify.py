@@ -11,6 +11,7 @@ from common.files import replacing
 from common.labels import labels_of, labels_text
 from common.preparation import crop_fraction_of, evaluation_image
 from common.run_files import LABELS
+from common.trained import image_size
 from pale_tf import pale_network
 from training import pictures
 from training.data.augmentation import augment_image, make_batch_augmentation
@@ -242,7 +243,7 @@ def predict(trained, images):
     Raises:
         SettingError: If the run's labels are not those of the network, or its outputs are NaN.
     """
-    labels, size = labels_of(trained), trained.network.input_shape[1]
+    labels, size = labels_of(trained), image_size(trained.network)
     crop_fraction = crop_fraction_of(trained.recipe)
     batch = np.stack([evaluation_image(image, size, crop_fraction) for image in images])
     probabilities = trained.network.predict_on_batch(batch)

@@ -55,6 +55,31 @@ def test_all_models_of_a_server_have_the_same_batches(models):
         server_files.choose_batches(models, 8)
 
 
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("max_batch_size: { value: 6 }", [1, 2, 4, 6]),
+        ("# ours\nmax_batch_size {\n  value: 6\n}\nnum_batch_threads { value: 9 }", [1, 2, 4, 6]),
+    ],
+)
+def test_batching_parameters_may_be_edited(models, text, sizes):
+    (models / "batching_parameters.txt").write_text(text)
+    assert server_files.choose_batches(models, None) == sizes
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"max_batch_size { value: 0 }", b"max_batch_size { value: many }", b"\xff\xfe\0"),
+        *(b"# max_batch_size { value: 8 }", b"max_batch_size { value: 99999999999 }"),
+    ],
+)
+def test_batching_parameters_without_a_batch_are_one_error(models, content):
+    (models / "batching_parameters.txt").write_bytes(content)
+    with pytest.raises(SettingError, match=r"argument --out: .*txt has no max_batch_size"):
+        server_files.choose_batches(models, None)
+
+
 def test_a_folder_that_cannot_be_written_is_one_error(tmp_path):
     with pytest.raises(WriteError, match="cannot write the server's files"):
         server_files.write_server_files(tmp_path / "absent", [1])

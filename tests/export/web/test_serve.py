@@ -18,6 +18,7 @@ from common.errors import SettingError
 from common.preparation import evaluation_image
 from export.verification.running import lite_outputs, open_lite
 from export.web import serve
+from export.web.local_server import make_server
 from tests.export.encoding import encode, picture
 from training.datasets.digits.drawing import prepare
 
@@ -64,7 +65,7 @@ def open_page(driver, tmp_path_factory):
     def open_(path):
         folder = tmp_path_factory.mktemp("web")
         files = serve.make_files(path, folder)
-        server = serve.make_server(files, 0)
+        server = make_server(serve.FOLDER, files, 0)
         servers.append(server)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         driver.get(f"http://localhost:{server.server_port}/")

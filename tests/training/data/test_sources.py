@@ -3,13 +3,17 @@
 import io
 import itertools
 import os
+import subprocess
+import sys
 import tarfile
 
 import numpy as np
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from common.errors import SettingError
+from common.errors import SettingError, WriteError
+from tests.conftest import ROOT
 from tests.training.pixels import jpeg, write_images
 from training.data import sources
 from training.data.batches import evaluation_batches, training_batches
@@ -131,6 +135,55 @@ def test_shards_are_disjoint_and_whole(tmp_path, data_dir):
         assert all(parts)
         whole = listed(source, "train")
         assert sorted(itertools.chain(*parts)) == sorted(whole)
+
+
+BUILD = """
+import pathlib, sys, time
+from training.data import sources
+make = sources._download_and_prepare
+def slowly(builder):
+    print("makes it", flush=True)
+    time.sleep(2)  # the other one waits by now
+    make(builder)
+sources._download_and_prepare = slowly
+print(sources.open_source("digits", sys.argv[1]).counts)
+"""
+
+
+def test_two_runs_that_need_a_data_set_make_it_once(tmp_path):
+    command = [sys.executable, "-c", BUILD, tmp_path]
+    runs = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)
+    ]
+    outputs = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0]
+    assert "".join(outputs).count("makes it") == 1
+    for output in outputs:
+        assert output.splitlines()[-1] == "{'train': 1257, 'validation': 180, 'test': 360}"
+    assert {path.name for path in tmp_path.iterdir()} == {"digits", "downloads"}  # and no lock
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (OSError(28, "No space left on device"), WriteError, "cannot make digits in .*No space"),
+        (tf.errors.ResourceExhaustedError(None, None, "x; No space left"), WriteError, "No space"),
+        (ConnectionError("no route"), SettingError, "cannot download digits: no route"),
+    ],
+)
+def test_a_data_set_that_cannot_be_made_is_one_error(tmp_path, monkeypatch, error, kind, message):
+    def fail(self):
+        raise error
+
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", fail)
+    with pytest.raises(kind, match=message):
+        sources.open_source("digits", tmp_path)
+
+
+def test_a_data_folder_that_cannot_be_made_is_one_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(WriteError, match="cannot make the folder"):
+        sources.open_source("digits", tmp_path / "file" / "tfds")
 
 
 def test_imagenet_says_what_to_put_where(tmp_path):

@@ -51,6 +51,17 @@ def test_weights_of_another_network_are_refused(tmp_path):
         make_trainer(STRATEGY, RECIPE, TASK, SOURCE, 5, weights=tmp_path / "x.keras")
 
 
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    network = small_network()
+    kernel = network.get_layer("stage2_block1_attention").trainable_weights[0]
+    kernel.assign(np.full(kernel.shape, np.nan))
+    network.save(tmp_path / "model.keras")
+    with pytest.raises(
+        SettingError, match=r"--weights: .*model.keras has values that are not finite, in stage2_"
+    ):
+        make_trainer(STRATEGY, RECIPE, TASK, SOURCE, 5, weights=tmp_path / "model.keras")
+
+
 def test_a_network_that_there_is_not_is_a_setting_error():
     recipe = dataclasses.replace(RECIPE, model="swin_t", attention="pale")
     with pytest.raises(SettingError, match="`num_heads` must be 1 or even"):

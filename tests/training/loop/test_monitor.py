@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.loop.monitor import describe, read_history, write_history
+from training.loop.monitor import describe, take_history, write_history
 
 
 def test_tensorboard_has_steps_epochs_and_samples(make_run):
@@ -36,13 +36,31 @@ def test_tensorboard_has_steps_epochs_and_samples(make_run):
 
 def test_history_goes_on_after_the_epochs_that_count(tmp_path):
     path = tmp_path / "history.csv"
-    assert read_history(path, 3) == []
+    assert take_history(path, 3) == []
     rows = [{"epoch": epoch, "loss": 1 / epoch} for epoch in (1, 2, 3)]
     write_history(path, rows)
-    known = read_history(path, 2)
+    known = take_history(path, 2)
     assert [{name: float(row[name]) for name in row} for row in known] == rows[:2]
     write_history(path, [*known, {"epoch": 3, "loss": 0.25}])
-    assert [float(row["loss"]) for row in read_history(path, 9)] == [1.0, 0.5, 0.25]
+    assert [float(row["loss"]) for row in take_history(path, 9)] == [1.0, 0.5, 0.25]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b"\xff\xfe\0\x81", b"loss\n1.0\n", b"epoch,loss\n1,low\n", b"epoch,loss\n1,2,3\n"),
+        *(b"epoch,loss\n1\n", b"epoch,loss\n1,\0\n", b"epoch,loss\nfirst,1.0\n"),
+    ],
+)
+def test_a_damaged_history_is_put_aside(tmp_path, content, capsys):
+    path = tmp_path / "history.csv"
+    path.write_bytes(content)
+    assert take_history(path, 3) == []
+    assert (tmp_path / "history.csv.damaged").read_bytes() == content
+    assert not path.exists()
+    printed = capsys.readouterr().out
+    assert printed.startswith("passed over history.csv, which is history.csv.damaged now: ")
+    assert printed.count("\n") == 1
 
 
 def test_a_row_in_words():

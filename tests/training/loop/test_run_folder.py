@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import json
 import subprocess
+import types
 
 import keras
 import numpy as np
@@ -14,8 +15,10 @@ from PIL import Image
 import pale_tf  # noqa: F401 - registers the layers
 from common.preparation import evaluation_image
 from tests.conftest import ROOT
+from tests.training.small import RECIPE
 from training.data import sources
 from training.loop import run_folder
+from training.loop.checkpoints import Position
 from training.tasks import load_task
 
 REPLICAS = [1, pytest.param(2, marks=pytest.mark.slow)]
@@ -87,6 +90,27 @@ def test_metrics_are_those_of_the_saved_networks(make_run, data_dir, replicas):
         assert metrics[f"{prefix}loss"] == pytest.approx(loss, rel=1e-4)
     assert metrics["train_seconds"] > 0
     assert metrics["unreadable_images"] == 0
+
+
+@pytest.mark.parametrize(("largest", "warned"), [(1, True), (255, False)])
+def test_training_on_images_in_0_to_1_is_warned_of(largest, warned, tmp_path):
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for index in range(20):
+            pixels = np.random.default_rng(index).integers(0, largest + 1, (9, 9), "uint8")
+            Image.fromarray(pixels).save(tmp_path / label / f"{index}.png")
+    recipe = dataclasses.replace(RECIPE, dataset=f"folder:{tmp_path}")
+    source, task = sources.open_source(recipe.dataset), load_task("classify")
+    run = types.SimpleNamespace(
+        recipe=recipe,
+        position=Position(),
+        source=source,
+        task=task,
+        transforms=task.make_transforms(recipe, source),
+    )
+    lines = run_folder.introduction(run, None).splitlines()
+    warning = "warning: in the first training images, no value is above 1, where 0..255 is expected"
+    assert (warning in lines) == warned
 
 
 def test_the_summary_of_a_task_whose_score_is_its_loss(tmp_path):
