@@ -18,6 +18,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, description):
         super().__init__(description=description)
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
 
     def error(self, message):
         self.exit(2, self._line(message))

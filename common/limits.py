@@ -17,6 +17,7 @@ MAX_SCANS = 100  # encoders write about 10
 MAX_SCANNED_PIXELS = 2**29  # over all scans: half a second
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+GIF_SIGNATURE = b"GIF8"
 
 _JPEG = (0xFF, 0xD8, 0xFF)
 _SCAN = 0xDA
@@ -55,6 +56,11 @@ def cost(encoded):
         return 3 * pixels, tf.reduce_all(sides > 0) & (pixels <= MAX_PIXELS)
 
     return tf.cond(_begins(head, _JPEG), lambda: _cost_of_jpeg(encoded), other)
+
+
+def is_gif(encoded):
+    """Whether a string begins as a GIF does, scalar boolean."""
+    return _begins(read_bytes(encoded, 0, len(GIF_SIGNATURE)), GIF_SIGNATURE)
 
 
 def is_png(encoded):
@@ -123,7 +129,7 @@ def _sides(head):
 
     def other():
         is_webp = _begins(head, b"RIFF") & _begins(head[8:], b"WEBP")
-        known = [(_begins(head, b"GIF8"), gif), (_begins(head, b"BM"), bmp), (is_webp, webp)]
+        known = [(_begins(head, GIF_SIGNATURE), gif), (_begins(head, b"BM"), bmp), (is_webp, webp)]
         return tf.case(known, default=none)
 
     return tf.cond(_begins(head, PNG_SIGNATURE), png, other)

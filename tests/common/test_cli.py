@@ -1,11 +1,15 @@
 """Command lines: types of arguments, and errors of one line."""
 
 import argparse
+import os
+import subprocess
+import sys
 
 import pytest
 
 from common import cli
 from common.errors import SettingError
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -104,6 +108,17 @@ def test_files_and_folders_that_can_be_written(parser, tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.make_folder(parser, "--out", tmp_path / "file" / "b")
     assert "argument --out: cannot make the folder" in capsys.readouterr().err
+
+
+def test_names_that_are_not_text_can_be_printed():
+    code = "from common.cli import Parser; Parser('A program.'); print('a\\udcff.png')"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+    )
+    assert (done.stdout, done.stderr) == (b"a\\udcff.png\n", b"")
 
 
 def test_printable_texts_cannot_steer_a_terminal():

@@ -52,6 +52,19 @@ def bomb(count=2**22):
     return zlib.compress(bytes(count), 9)
 
 
+def gif_bomb(side=2000, frames=300):
+    """A GIF of many black frames, which take a few kilobytes each."""
+    content = encode(Image.new("P", (side, side)), "GIF")
+    frame = content.index(b",\0\0\0\0" + struct.pack("<HH", side, side))
+    return content[:-1] + content[frame:-1] * frames + content[-1:]
+
+
+def with_frame(content, width, height):
+    """A GIF whose first frame says that it is of another size."""
+    place = content.index(b",\0\0\0\0") + 5
+    return content[:place] + struct.pack("<HH", width, height) + content[place + 4 :]
+
+
 GRAY_ROW = b"\0" + bytes(WIDTH)
 EXIF = Image.Exif()
 EXIF[0x0112] = 6
@@ -116,6 +129,8 @@ IMAGES = {
     "GIF": encode(picture(0), "GIF"),
     "animated GIF": encode(picture(0), "GIF", **FRAMES),
     "interlaced GIF": encode(picture(0).convert("P"), "GIF", interlace=True),
+    "GIF bomb": gif_bomb(),
+    "GIF of a huge frame": with_frame(encode(picture(0), "GIF"), 65_535, 65_535),
     "BMP": encode(picture(0), "BMP"),
     "gray BMP": encode(picture(0).convert("L"), "BMP"),
     "bilevel BMP": encode(picture(0).convert("1"), "BMP"),

@@ -2,7 +2,8 @@
 
 import tensorflow as tf
 
-from common.limits import is_bearable
+from common.gif import first_frame
+from common.limits import MAX_PIXELS, is_bearable, is_gif
 from common.orientation import exif_orientation, turn
 
 END_OF_JPEG = b"\xff\xd9"
@@ -24,6 +25,11 @@ def decode(encoded, window=None, guarded=True):
         An image that `common.limits` finds too costly is not decoded.
     """
 
+    # TensorFlow takes all frames of a GIF into memory before it gives the first one.
+    encoded, frame = tf.cond(
+        is_gif(encoded), lambda: first_frame(encoded), lambda: (encoded, tf.zeros((), tf.int64))
+    )
+
     def at_once():
         return tf.cond(
             _looks_whole(encoded),
@@ -32,7 +38,7 @@ def decode(encoded, window=None, guarded=True):
         )
 
     return tf.cond(
-        is_bearable(encoded),
+        is_bearable(encoded) & (frame <= MAX_PIXELS),
         (lambda: _decode_or_blank(encoded, window)) if guarded else at_once,
         lambda: (tf.zeros((1, 1, 3), tf.uint8), False),
     )

@@ -199,7 +199,8 @@ def _open_folder(root):
     def read(split, seed=None, shard=(0, 1)):
         paths, classes = map(list, zip(*splits[split], strict=True))
         there = [os.access(path, os.R_OK) for path in paths]
-        dataset = tf.data.Dataset.from_tensor_slices((paths, classes, there))
+        names = [os.fsencode(path) for path in paths]  # which need not be text
+        dataset = tf.data.Dataset.from_tensor_slices((names, classes, there))
         if seed is not None:
             dataset = dataset.shuffle(len(paths), seed=seed)
         dataset = dataset.shard(shard[1], shard[0])

@@ -96,6 +96,21 @@ def test_a_folder_without_images_or_a_hidden_one_is_no_class(tmp_path):
     assert source.counts == {"train": 32, "validation": 4, "test": 4}
 
 
+def test_names_of_files_need_not_be_text(tmp_path):
+    write_images(tmp_path, ["cat", "dog"], 10)
+    odd = os.fsencode(tmp_path) + b"/dog/\xff.jpg"
+    os.rename(tmp_path / "dog" / sorted(os.listdir(tmp_path / "dog"))[0], odd)
+    source = sources.open_source(f"folder:{tmp_path}")
+    examples = [
+        (name, encoded)
+        for split in sources.SPLITS
+        for encoded, _, name in source.read(split).as_numpy_iterator()
+    ]
+    assert len(examples) == 20
+    with open(odd, "rb") as file:
+        assert (odd, file.read()) in examples
+
+
 @pytest.mark.parametrize("name", ["two\nlines", "two\u2028lines", "\x1b[31mred", b"latin-\xe9"])
 def test_a_folder_whose_name_is_no_line_of_text_is_refused(tmp_path, name):
     write_images(tmp_path, ["cat", os.fsdecode(name)], 20)

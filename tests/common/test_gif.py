@@ -1,0 +1,62 @@
+"""The first frame of a GIF, against Pillow's and TensorFlow's."""
+
+import io
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from common.gif import first_frame
+from tests.export.encoding import encode, picture
+
+FIRST = picture(0)
+FRAMES = {"save_all": True, "append_images": [picture(1), picture(2)]}
+GIFS = {
+    "one frame": encode(FIRST, "GIF"),
+    "three frames": encode(FIRST, "GIF", **FRAMES),
+    "a comment": encode(FIRST, "GIF", comment=b"x" * 1000, **FRAMES),
+    "a loop": encode(FIRST, "GIF", loop=3, duration=50, **FRAMES),
+    "gray": encode(FIRST.convert("L"), "GIF", save_all=True, append_images=[FIRST]),
+    "two colors": encode(FIRST.convert("1"), "GIF"),
+    "interlaced": encode(FIRST.convert("P"), "GIF", interlace=True),
+}
+
+
+@pytest.fixture(scope="module")
+def cut():
+    return tf.function(first_frame, input_signature=[tf.TensorSpec((), tf.string)])
+
+
+@pytest.mark.parametrize("name", GIFS)
+def test_the_first_frame_is_that_of_the_whole_file(cut, name):
+    frame, pixels = cut(tf.constant(GIFS[name]))
+    assert pixels == 50 * 70
+    with Image.open(io.BytesIO(frame.numpy())) as image:
+        assert getattr(image, "n_frames", 1) == 1
+    expected = tf.io.decode_image(GIFS[name], channels=3, expand_animations=False)
+    np.testing.assert_array_equal(tf.io.decode_gif(frame)[0], expected)
+    assert len(frame.numpy()) <= len(GIFS[name]) + 1
+
+
+def test_frames_after_the_first_are_left_out(cut):
+    frame, _ = cut(tf.constant(GIFS["three frames"]))
+    assert len(frame.numpy()) < 0.5 * len(GIFS["three frames"])
+
+
+@pytest.mark.parametrize("length", range(0, 60, 7))
+def test_what_is_cut_off_ends_there(cut, length):
+    frame, pixels = cut(tf.constant(GIFS["one frame"][:length]))
+    assert frame.numpy() == GIFS["one frame"][:length] + b";"
+    assert pixels == 0
+
+
+def test_random_bytes_end_somewhere(cut):
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        content = bytearray(GIFS["three frames"])
+        for place in rng.integers(0, 900, 20):
+            content[place] = rng.integers(256)
+        frame, pixels = cut(tf.constant(bytes(content)))
+        assert len(frame.numpy()) <= len(content) + 1
+        assert 0 <= pixels < 2**32
