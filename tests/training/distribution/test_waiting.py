@@ -76,6 +76,8 @@ def test_a_signal_ends_the_waiting(addresses, tmp_path, number):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell lets what runs in the background ignore SIGINT, and its children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stdout.readline().startswith("waiting up to 300 s for localhost:")
