@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import io
 import math
 import os
 import pathlib
@@ -18,7 +19,8 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, description):
         super().__init__(description=description)
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
+        if isinstance(sys.stdout, io.TextIOWrapper):  # in a notebook, it is something else
+            sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text
 
     def error(self, message):
         self.exit(2, self._line(message))
@@ -42,6 +44,9 @@ class Parser(argparse.ArgumentParser):
             yield
         except ProgramError as error:
             self.stop(error)
+        except BrokenPipeError:  # whoever read the output has seen enough of it
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            self.exit(1)
         except OSError as error:
             self.stop(WriteError(f"cannot go on: {error}"))
 
@@ -78,12 +83,13 @@ def replicas(text):
 
 
 def _bounded_int(text, low, high=None):
-    limits = f"{low} or more" if high is None else f"in {low}..{high}"
-    high = LARGEST if high is None else high
-    digits = text.isdecimal() and len(text.lstrip("0")) <= len(str(high))
-    if not digits or not low <= int(text) <= high:
-        raise argparse.ArgumentTypeError(f"must be an integer, {limits}; got {text[:20]!r}")
-    return int(text)
+    highest = LARGEST if high is None else high
+    is_short = text.isdecimal() and len(text.lstrip("0")) <= len(str(highest))
+    if is_short and low <= int(text) <= highest:
+        return int(text)
+    is_large = text.isdecimal() and not (is_short and int(text) <= highest)
+    limits = f"{low} or more" if high is None and not is_large else f"in {low}..{highest}"
+    raise argparse.ArgumentTypeError(f"must be an integer, {limits}; got {text[:20]!r}")
 
 
 def run_folder(text):

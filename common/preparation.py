@@ -32,7 +32,7 @@ def evaluation_image(image, size, crop_fraction=1.0, orientation=1):
     reach = tf.maximum(1.0 / scale, 1.0) + 1.0  # more than the kernel's radius, in pixels
     first = tf.maximum(tf.floor(begin / scale - reach), 0.0)
     last = tf.minimum(tf.math.ceil((begin + size) / scale + reach), sides)
-    # To cut off less than half saves less than a copy of the rest takes.
+    # Cropping copies: it pays only if it drops more than half of an axis.
     whole = 2.0 * (last - first) > sides
     first, last = tf.where(whole, tf.zeros_like(first), first), tf.where(whole, sides, last)
     y, x, end_y, end_x = tf.unstack(tf.cast(tf.concat([first, last], 0), tf.int32))

@@ -82,13 +82,14 @@ def warn_of_range(path):
     """Warns on stderr if the values of an image were scaled to 0..1; the others will be alike."""
     import tensorflow as tf
 
-    from common.limits import is_bearable
+    from common.limits import is_bearable, is_gif
     from pale_tf.ranges import SCALED, is_scaled
 
-    encoded = path.read_bytes()
     try:
-        scaled = is_bearable(encoded) and is_scaled(tf.io.decode_image(encoded))
-    except tf.errors.InvalidArgumentError:  # the server's answer will say so
+        encoded = path.read_bytes()
+        bearable = is_bearable(encoded) and not is_gif(encoded)  # whose frames would all be decoded
+        scaled = bearable and is_scaled(tf.io.decode_image(encoded, channels=3))
+    except (OSError, tf.errors.InvalidArgumentError):  # its own answer will say so
         return
     if scaled:
         print(f"{path}: warning: {SCALED}", file=sys.stderr)

@@ -80,9 +80,9 @@ class PaleModel(keras.Model):
 
     _has_seen_values = False
 
-    def call(self, inputs, *args, **kwargs):
+    def call(self, inputs, training=None, mask=None, **kwargs):  # Keras reads these names
         self._check_range(inputs)
-        return super().call(inputs, *args, **kwargs)
+        return super().call(inputs, training=training, mask=mask, **kwargs)
 
     def predict(self, x, *args, **kwargs):
         self._check_range(x)
@@ -90,11 +90,11 @@ class PaleModel(keras.Model):
 
     def _check_range(self, images):
         """Warns of the first images that have values: those of a traced graph have none."""
-        if self._has_seen_values or (values := _values(images)) is None:
+        if self._has_seen_values or (values := _first_values(images)) is None:
             return
         self._has_seen_values = True
         normalizes = any(layer.name == names.PREPROCESSING for layer in self.layers)
-        if normalizes and is_scaled(values[:32]):
+        if normalizes and is_scaled(values):
             warnings.warn(
                 f"{self.name} normalizes images in 0..255 itself, and got values in -1..1 only. "
                 "Multiply images in 0..1 by 255, or build it with `include_preprocessing=False` "
@@ -113,14 +113,24 @@ class PaleModel(keras.Model):
         return pyramid_layers(self)
 
 
-def _values(images):
-    """An array or a tensor as a NumPy array; None for what has no values, as traced tensors."""
-    if not (isinstance(images, np.ndarray) or keras.ops.is_tensor(images)):
+def _first_values(images, count=32):
+    """The first of a batch of images as a NumPy array; None if they have no values yet."""
+    if isinstance(images, np.ndarray):
+        return images[:count]
+    if not keras.ops.is_tensor(images) or _is_traced(images):
         return None
-    try:
-        return np.asarray(images)
-    except (NotImplementedError, TypeError, ValueError):  # TensorFlow's, JAX's and Keras' own
-        return None
+    return keras.ops.convert_to_numpy(images[:count])
+
+
+def _is_traced(tensor):
+    """Whether a backend's tensor stands for values that a graph will have."""
+    if keras.backend.backend() == "tensorflow":
+        return not hasattr(tensor, "numpy")
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return isinstance(tensor, jax.core.Tracer)
+    return False
 
 
 def pyramid(model):

@@ -12,7 +12,7 @@ def is_scaled(images):
         images: Array of any shape, or what NumPy makes one of.
 
     Returns:
-        True if no value is beyond 1 and not all are 0.
+        True if no value is beyond 1, but for rounding, and not all are 0.
     """
     largest = np.abs(np.asarray(images)).max(initial=0)
-    return bool(0 < largest <= 1)
+    return bool(0 < largest <= 1.001)

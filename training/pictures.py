@@ -22,7 +22,6 @@ def plot_curves(history, quantities, path):
         quantities: Names of the quantities.
         path: File of the picture.
     """
-    epochs = [int(row["epoch"]) for row in history]
     size = (5 * len(quantities), 4)
     figure, axes = plt.subplots(
         1, len(quantities), figsize=size, layout="constrained", squeeze=False
@@ -30,9 +29,10 @@ def plot_curves(history, quantities, path):
     lines = {"": "training", "val_": "validation", "val_ema_": "validation, averaged weights"}
     for axis, quantity in zip(axes[0], quantities, strict=True):
         for prefix, label in lines.items():
-            if prefix + quantity in history[0]:
-                values = [float(row[prefix + quantity]) for row in history]
-                axis.plot(epochs, values, label=label)
+            name = prefix + quantity
+            points = [(int(row["epoch"]), float(row[name])) for row in history if name in row]
+            if points:
+                axis.plot(*zip(*points, strict=True), label=label)
         axis.set(xlabel="epoch", ylabel=quantity)
         axis.grid(alpha=0.3)
         axis.legend()

@@ -19,12 +19,12 @@ def main(argv=None):
     parser = Parser(__doc__)
     parser.add_argument("run", metavar="RUN", type=run_folder, help="folder that fit.py wrote")
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=image_file, help="any format")
-    flags = parser.parse_args(argv)
-
-    from common.trained import load_trained
-    from training.tasks import load_task
-
     with parser.stopping():
+        flags = parser.parse_args(argv)
+
+        from common.trained import load_trained
+        from training.tasks import load_task
+
         trained = load_trained(flags.run)
         task = load_task(trained.recipe["task"])
         for start in range(0, len(flags.images), BATCH):
@@ -65,7 +65,7 @@ def read_image(encoded):
 
     Raises:
         ValueError: If decoding it would take too much time or memory, see `common.limits`, or its
-            values are of no known range.
+            values are floating-point numbers, whose range is not known.
     """
     from PIL import Image
 
@@ -74,7 +74,7 @@ def read_image(encoded):
     with Image.open(io.BytesIO(encoded)) as image:
         costly = image.width * image.height > MAX_PIXELS
         if image.format in BOUNDED:
-            costly = not is_bearable(encoded)
+            costly = costly or not is_bearable(encoded)
         if costly:
             raise ValueError(
                 f"{image.width}×{image.height} pixels, or the scans of a JPEG, are too many"

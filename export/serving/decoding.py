@@ -9,7 +9,7 @@ from common.preparation import evaluation_image
 DECODED_AT_ONCE = 4  # of a request
 
 # Images whose decoding takes more memory than `SMALL` wait for one of a few locks that all requests
-# share: photographs for one of `LANES`, what takes more than `MEDIUM` for the last one.
+# for a model share: photographs for one of `LANES`, what takes more than `MEDIUM` for the last one.
 SMALL = 3 * 2**21  # bytes
 MEDIUM = 3 * 2**24
 LANES = 4
@@ -69,8 +69,9 @@ def check(encoded, bearable):
 def locked(prepare, encoded, needed):
     """Runs `prepare(encoded)` while holding the lock for images of `needed` bytes.
 
-    A lock is one of the whole process: the mutexes are found by name. It is given back as well
-    where decoding fails, because the tensor that holds it ends with the request.
+    The mutexes are found by name among the resources of a device, which a server makes for each
+    version of a model that it loads. A lock is given back as well where decoding fails, because the
+    tensor that holds it ends with the request.
     """
 
     def mutex(index):

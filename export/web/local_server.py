@@ -13,7 +13,7 @@ import urllib.parse
 
 CONNECTIONS = 32  # at once; what comes beyond is closed
 SECONDS = 60  # of a connection, which serves one file
-NAMES = ("localhost", "127.0.0.1", "[::1]")
+NAMES = ("localhost", "127.0.0.1")
 
 
 def make_server(folder, files, port):
@@ -45,12 +45,19 @@ class Server(http.server.ThreadingHTTPServer):
     def process_request_thread(self, request, client_address):
         end = threading.Timer(SECONDS, _shut, [request])
         end.daemon = True
-        end.start()
         try:
+            end.start()
             super().process_request_thread(request, client_address)
         finally:
             end.cancel()
             self.free.release()
+
+    def process_request(self, request, client_address):
+        try:
+            super().process_request(request, client_address)
+        except RuntimeError:  # there are no more threads
+            self.free.release()
+            raise
 
     def handle_error(self, request, client_address):
         """A connection that the browser or the timer ended is no error."""
@@ -91,7 +98,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         folder = pathlib.Path(self.directory)
         try:
             path = pathlib.Path(self.translate_path(self.path)).resolve()
-            found = path.is_relative_to(folder) and (path.is_file() or path == folder)
+            path = (path / "index.html").resolve() if path == folder else path
+            found = path.is_relative_to(folder) and path.is_file()
         except (OSError, ValueError):  # a name that is too long, or has a NUL
             found = False
         if found:

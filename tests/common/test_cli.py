@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 
@@ -46,6 +47,19 @@ def test_errors_end_a_program_in_one_line(parser, capsys, error, code, line):
     printed = capsys.readouterr().err
     assert f"error: {line}" in printed
     assert printed.count("\n") == 1
+
+
+def test_numbers_that_are_too_large_are_told_the_largest():
+    with pytest.raises(argparse.ArgumentTypeError, match=r"in 1\.\.2147483647; got '2147483648'"):
+        cli.positive_int("2147483648")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error():
+    code = "from common.cli import Parser\nwith Parser('A program.').stopping():\n"
+    code += "    for line in range(100_000): print(line)"
+    command = f"{sys.executable} -c {shlex.quote(code)} | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)
+    assert (done.stdout, done.stderr) == ("0\n", "")
 
 
 @pytest.mark.parametrize(

@@ -44,10 +44,24 @@ def test_frames_after_the_first_are_left_out(cut):
     assert len(frame.numpy()) < 0.5 * len(GIFS["three frames"])
 
 
-@pytest.mark.parametrize("length", range(0, 60, 7))
-def test_what_is_cut_off_ends_there(cut, length):
-    frame, pixels = cut(tf.constant(GIFS["one frame"][:length]))
-    assert frame.numpy() == GIFS["one frame"][:length] + b";"
+@pytest.mark.parametrize("length", [*range(0, 60, 7), 1000, -2, -1])
+def test_half_a_frame_is_none(cut, length):
+    _, pixels = cut(tf.constant(GIFS["one frame"][:length]))
+    assert (pixels.numpy() == 50 * 70) == (length == -1)  # the last byte is the mark of the end
+
+
+HUGE = b",\0\0\0\0\xff\xff\xff\xff\0\x08\x01\x00\0"  # a frame of 65,535 × 65,535 pixels
+
+
+@pytest.mark.parametrize(
+    "before",
+    [b"!\xfe\x01x\0" * 17, b"!\xfe" + b"\x01x" * 9000 + b"\0"],
+    ids=["many extensions", "an endless extension"],
+)
+def test_a_frame_behind_more_than_is_looked_at_is_none(cut, before):
+    content = GIFS["one frame"]
+    place = content.index(b",\0\0\0\0")
+    _, pixels = cut(tf.constant(content[:place] + before + HUGE * 50 + content[place:]))
     assert pixels == 0
 
 

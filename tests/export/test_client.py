@@ -124,6 +124,6 @@ def test_images_in_0_to_1_are_warned_of(tmp_path, capsys):
     client.warn_of_range(tmp_path / "scaled.png")
     warning = f"{tmp_path}/scaled.png: warning: no value is above 1, where 0..255 is expected\n"
     assert capsys.readouterr().err == warning
-    for name in ("good", "none"):
+    for name in ("good", "none", "absent"):
         client.warn_of_range(tmp_path / f"{name}.png")
         assert capsys.readouterr().err == ""

@@ -59,6 +59,12 @@ def gif_bomb(side=2000, frames=300):
     return content[:-1] + content[frame:-1] * frames + content[-1:]
 
 
+def with_extensions(content, count):
+    """A GIF with comments before its first frame."""
+    place = content.index(b",\0\0\0\0")
+    return content[:place] + b"!\xfe\x01x\0" * count + content[place:]
+
+
 def with_frame(content, width, height):
     """A GIF whose first frame says that it is of another size."""
     place = content.index(b",\0\0\0\0") + 5
@@ -130,6 +136,7 @@ IMAGES = {
     "animated GIF": encode(picture(0), "GIF", **FRAMES),
     "interlaced GIF": encode(picture(0).convert("P"), "GIF", interlace=True),
     "GIF bomb": gif_bomb(),
+    "GIF bomb behind extensions": with_extensions(gif_bomb(), 17),
     "GIF of a huge frame": with_frame(encode(picture(0), "GIF"), 65_535, 65_535),
     "BMP": encode(picture(0), "BMP"),
     "gray BMP": encode(picture(0).convert("L"), "BMP"),

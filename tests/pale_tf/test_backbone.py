@@ -186,6 +186,18 @@ def test_images_in_the_right_range_are_not_warned_of(give):
         give(normalized, scaled_images())
 
 
+def test_keras_own_fit_trains_it():
+    """Keras looks in the signature of `call` whether to say that it trains."""
+    inputs = keras.Input((32, 32, 3))
+    model = PaleModel(inputs, keras.layers.Dropout(0.5)(inputs))
+    seen = []
+    model.get_layer(index=-1).call = lambda x, training=False: seen.append(training) or x
+    model.compile(loss="mse", run_eagerly=True)
+    model.fit(scaled_images(), scaled_images(), verbose=0)
+    model.evaluate(scaled_images(), scaled_images(), verbose=0)
+    assert seen == [True, False]
+
+
 def test_the_range_costs_a_graph_nothing():
     """A traced call has no values to look at, and no operation more."""
     model = pale_backbone(SMALL, input_shape=(32, 32, 3))

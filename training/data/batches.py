@@ -143,8 +143,8 @@ def evaluation_steps(source, split, batch_size):
 
 
 def first_images(source, transforms, count):
-    """The first `count` readable training images as in evaluation: arrays."""
-    return _prepared(source.read("train"), transforms, count)
+    """The readable ones of the first `count` training images as in evaluation: arrays."""
+    return _prepared(source.read("train").take(count), transforms, count)
 
 
 def sample_images(source, transforms, count):

@@ -27,7 +27,7 @@ def decode(encoded, window=None, guarded=True):
 
     # TensorFlow takes all frames of a GIF into memory before it gives the first one.
     encoded, frame = tf.cond(
-        is_gif(encoded), lambda: first_frame(encoded), lambda: (encoded, tf.zeros((), tf.int64))
+        is_gif(encoded), lambda: first_frame(encoded), lambda: (encoded, tf.ones((), tf.int64))
     )
 
     def at_once():
@@ -38,7 +38,7 @@ def decode(encoded, window=None, guarded=True):
         )
 
     return tf.cond(
-        is_bearable(encoded) & (frame <= MAX_PIXELS),
+        is_bearable(encoded) & (frame > 0) & (frame <= MAX_PIXELS),
         (lambda: _decode_or_blank(encoded, window)) if guarded else at_once,
         lambda: (tf.zeros((1, 1, 3), tf.uint8), False),
     )

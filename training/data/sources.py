@@ -6,6 +6,7 @@ Images stay encoded here, so that shuffling and skipping move a few kilobytes ea
 import collections
 import contextlib
 import dataclasses
+import errno
 import io
 import os
 import pathlib
@@ -26,6 +27,7 @@ from training.data.folders import list_images
 SPLITS = ("train", "validation", "test")
 HELD_OUT = 10  # one in so many images is validated on, and one tested on, where nobody split them
 UNLABELED = {"imagenet2012": {"test"}}
+NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM)
 FEATURES = ("image", "label", "tfds_id")
 
 
@@ -62,6 +64,7 @@ def open_source(name, data_dir=None):
     Raises:
         SettingError: If there is no such data set, it cannot be made, or the name of a class is no
             line of text.
+        WriteError: If the files of a data set cannot be written.
     """
     source = _open(name, data_dir)
     check_labels(source.labels, "`dataset`")
@@ -118,16 +121,26 @@ def _open_tfds(name, data_dir):
 
 
 def _prepare(builder):
-    """Makes the files of a TFDS data set, unless they are there; a builder that knows them."""
+    """Makes the files of a TFDS data set, unless they are there.
+
+    Returns:
+        A builder that knows the files: `builder`, or another one if another process made them.
+    """
     if builder.data_path.exists():
         return builder
-    print(f"making the data set {builder.info.full_name} in {builder.data_dir}", flush=True)
+    print(
+        f"making the data set {builder.info.full_name} in {builder.data_dir}, or waiting for the "
+        "process that makes it",
+        flush=True,
+    )
     folder = pathlib.Path(builder._data_dir_root)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteError(f"cannot make the folder {folder}: {error.strerror}") from error
-    with locked(folder / builder.name):  # of two runs that need it, one makes it
+    # Of two runs that need it, one makes it. The name is not that of the data set's folder, whose
+    # lock is another one once it is there.
+    with locked(folder / f"{builder.name}.build"):
         if builder.data_path.exists():
             return tfds.builder_from_directory(builder.data_path)
         _download_and_prepare(builder)
@@ -150,12 +163,12 @@ def _download_and_prepare(builder):
         raise SettingError(
             f"`dataset`: {builder.name} cannot be downloaded; put {files}, into {manual}"
         ) from error
-    except (tfds.download.DownloadError, ConnectionError) as error:
+    except (OSError, tf.errors.OpError, tfds.download.DownloadError) as error:
         reason = " ".join(str(error).split())
-        raise SettingError(f"`dataset`: cannot download {builder.name}: {reason}") from error
-    except (OSError, tf.errors.OpError) as error:
-        reason = " ".join(str(error).split())
-        raise WriteError(f"cannot make {builder.name} in {builder.data_dir}: {reason}") from error
+        full = isinstance(error, tf.errors.ResourceExhaustedError)  # how TensorFlow says ENOSPC
+        if full or getattr(error, "errno", None) in NOT_WRITABLE:
+            raise WriteError(f"cannot write {builder.data_dir}: {reason}") from error
+        raise SettingError(f"`dataset`: cannot make {builder.name}: {reason}") from error
 
 
 def _downloads(builder):

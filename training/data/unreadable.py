@@ -19,7 +19,9 @@ class Unreadable:
         self.limit = limit
         self.log = log
         self._lock = threading.Lock()
-        known = log.read_text().splitlines() if log is not None and log.exists() else []
+        known = []
+        if log is not None and log.exists():
+            known = log.read_text(errors="replace").splitlines()
         self._names = set(known)
 
     def __len__(self):

@@ -162,30 +162,35 @@ class Scalars(keras.callbacks.Callback):
 
 
 def write_history(path, rows):
-    """Writes the rows of `history.csv`, one an epoch."""
+    """Writes the rows of `history.csv`, one an epoch; what a row lacks is empty there."""
+    names = dict.fromkeys(name for row in rows for name in row)
     with replacing(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, rows[0])
+        writer = csv.DictWriter(file, names)
         writer.writeheader()
         writer.writerows(rows)
 
 
 def take_history(path, epochs):
-    """The rows of the first `epochs` epochs; a file that is no history is put aside, and has none.
+    """Reads the rows of the first `epochs` epochs.
 
-    Prints what is put aside.
+    A file that is no history is renamed to `history.csv.damaged`, and a line says so.
+
+    Returns:
+        Dicts of text; none if there is no file, or one that is no history.
     """
     try:
-        return read_history(path)[:epochs]
+        rows = read_history(path)
     except FileNotFoundError:
         return []
     except ValueError as error:
         damaged = path.replace(path.with_name(f"{path.name}.damaged"))
         print(f"passed over {path.name}, which is {damaged.name} now: {error}", flush=True)
         return []
+    return [row for row in rows if int(row["epoch"]) <= epochs]
 
 
 def read_history(path):
-    """Reads the rows of `history.csv`, dicts of text.
+    """Reads the rows of `history.csv`, dicts of text without those that are empty.
 
     Raises:
         FileNotFoundError: If there is none.
@@ -193,7 +198,7 @@ def read_history(path):
     """
     with open(path, newline="") as file:
         try:
-            names, *rows = list(csv.reader(file)) or [[]]
+            names, *rows = list(filter(None, csv.reader(file))) or [[]]
         except csv.Error as error:
             raise ValueError(str(error)) from error
     if names[:1] != ["epoch"]:
@@ -201,8 +206,9 @@ def read_history(path):
     for row in rows:
         if len(row) != len(names):
             raise ValueError(f"a row has {len(row)} columns of {len(names)}")
-        int(row[0]), list(map(float, row))
-    return [dict(zip(names, row, strict=True)) for row in rows]
+        int(row[0])  # as the next line, for its error
+        list(map(float, filter(None, row)))
+    return [{name: text for name, text in zip(names, row, strict=True) if text} for row in rows]
 
 
 def describe(row, epochs, score):

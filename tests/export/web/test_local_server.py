@@ -87,7 +87,7 @@ def test_gives_nothing_else(port, path, method, capfd):
 @pytest.mark.parametrize(
     ("host", "status"),
     [
-        *(("localhost", 200), ("LOCALHOST:1", 200), ("127.0.0.1:8000", 200), ("[::1]:8000", 200)),
+        *(("localhost", 200), ("LOCALHOST:1", 200), ("127.0.0.1:8000", 200)),
         *(("attacker.example", 421), ("attacker.example:8000", 421), ("", 421)),
         ("localhost.attacker.example:80", 421),
     ],

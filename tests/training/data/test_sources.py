@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tarfile
+import time
 
 import numpy as np
 import pytest
@@ -158,7 +159,8 @@ from training.data import sources
 make = sources._download_and_prepare
 def slowly(builder):
     print("makes it", flush=True)
-    time.sleep(2)  # the other one waits by now
+    builder.data_path.parent.mkdir(parents=True, exist_ok=True)  # as TFDS does at once
+    time.sleep(10)  # the other one waits by now
     make(builder)
 sources._download_and_prepare = slowly
 print(sources.open_source("digits", sys.argv[1]).counts)
@@ -167,12 +169,14 @@ print(sources.open_source("digits", sys.argv[1]).counts)
 
 def test_two_runs_that_need_a_data_set_make_it_once(tmp_path):
     command = [sys.executable, "-c", BUILD, tmp_path]
-    runs = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(2)
-    ]
+    runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)]
+    while not (tmp_path / "digits").exists():
+        assert runs[0].poll() is None
+        time.sleep(0.05)
+    runs.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT))
     outputs = [run.communicate()[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0]
-    assert "".join(outputs).count("makes it") == 1
+    assert "".join(outputs).splitlines().count("makes it") == 1
     for output in outputs:
         assert output.splitlines()[-1] == "{'train': 1257, 'validation': 180, 'test': 360}"
     assert {path.name for path in tmp_path.iterdir()} == {"digits", "downloads"}  # and no lock
@@ -181,9 +185,9 @@ def test_two_runs_that_need_a_data_set_make_it_once(tmp_path):
 @pytest.mark.parametrize(
     ("error", "kind", "message"),
     [
-        (OSError(28, "No space left on device"), WriteError, "cannot make digits in .*No space"),
+        (OSError(28, "No space left on device"), WriteError, "cannot write .*digits.*No space"),
         (tf.errors.ResourceExhaustedError(None, None, "x; No space left"), WriteError, "No space"),
-        (ConnectionError("no route"), SettingError, "cannot download digits: no route"),
+        (ConnectionError("no route"), SettingError, "cannot make digits: no route"),
     ],
 )
 def test_a_data_set_that_cannot_be_made_is_one_error(tmp_path, monkeypatch, error, kind, message):

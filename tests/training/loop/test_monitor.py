@@ -45,6 +45,19 @@ def test_history_goes_on_after_the_epochs_that_count(tmp_path):
     assert [float(row["loss"]) for row in take_history(path, 9)] == [1.0, 0.5, 0.25]
 
 
+def test_a_history_may_begin_late_and_have_other_columns(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text("epoch,loss\n\n4,1.0\n5,0.5\n6,0.25\n")
+    rows = take_history(path, 5)
+    assert [row["epoch"] for row in rows] == ["4", "5"]
+    write_history(path, [*rows, {"epoch": 6, "loss": 0.2, "val_loss": 0.3}])
+    assert take_history(path, 9) == [
+        {"epoch": "4", "loss": "1.0"},
+        {"epoch": "5", "loss": "0.5"},
+        {"epoch": "6", "loss": "0.2", "val_loss": "0.3"},
+    ]
+
+
 @pytest.mark.parametrize(
     "content",
     [
