@@ -50,6 +50,7 @@ class Images:
         self.train = tf.function(decode)
         self.sound = tf.constant([encode(picture(0), "JPEG")])
         self.expected = self.serve(self.sound).numpy()
+        self.train(self.sound[0])  # traces it
 
     def try_(self, content):
         served = None
