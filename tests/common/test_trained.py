@@ -1,6 +1,7 @@
 """Trained networks: read back whole, or refused in one line."""
 
 import json
+import zipfile
 
 import keras
 import numpy as np
@@ -42,6 +43,18 @@ def test_what_cannot_be_read_is_one_line(run, tmp_path):
     (tmp_path / "model.keras").write_bytes((run / "model.keras").read_bytes())
     (tmp_path / "config.json").write_text("[]")
     with pytest.raises(SettingError, match="is not the configuration of a run"):
+        load_trained(tmp_path)
+
+
+def test_a_configuration_that_keras_stumbles_over_is_one_line(run, tmp_path):
+    with zipfile.ZipFile(run / "model.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    damaged = parts["config.json"].replace(b'"DTypePolicy"', b'"__import__DTypePolicy"', 1)
+    assert damaged != parts["config.json"]
+    with zipfile.ZipFile(tmp_path / "model.keras", "w") as archive:
+        for name, content in (parts | {"config.json": damaged}).items():
+            archive.writestr(name, content)
+    with pytest.raises(SettingError, match="argument RUN: cannot load"):
         load_trained(tmp_path)
 
 
