@@ -67,17 +67,17 @@ def load_network(path):
         raise SettingError(f"argument RUN: cannot load {path}: {reason}") from error
 
 
-def image_size(network, argument="RUN"):
+def image_size(network):
     """Height and width of the images of a network, in pixels.
 
     Raises:
-        SettingError: If its images are not square and of one size; it names the argument.
+        SettingError: If its images are not square and of one size.
     """
     height, width = network.input_shape[1:3]
     if height is None or height != width:
         raise SettingError(
-            f"argument {argument}: needs a network of square images of one size; height and width "
-            f"of those of {network.name} are {height}, {width}"
+            "argument RUN: needs a network of square images of one size; height and width of those "
+            f"of {network.name} are {height}, {width}"
         )
     return height
 

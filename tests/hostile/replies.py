@@ -1,4 +1,4 @@
-"""What a server may answer a client: bytes on a connection, from headers to JSON."""
+"""Answers that a server may give a client: bytes on a connection, from headers to JSON."""
 
 import json
 

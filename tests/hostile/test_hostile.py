@@ -158,7 +158,7 @@ class Checkpoints:
 
 
 class Replies:
-    """What a server answers export/client.py by REST."""
+    """Answers of a server to export/client.py, by REST."""
 
     refusal = ProgramError
 
