@@ -6,6 +6,7 @@ from pale_tf.fuse import fuse
 from pale_tf.layers.attention import PSAttention
 from pale_tf.models import PaleB, PaleN, PaleS, PaleT, pale_network
 from pale_tf.rematerialization import rematerialize
+from pale_tf.segmenter import pale_segmenter
 
 __version__ = "0.2.0"
 
@@ -19,5 +20,6 @@ __all__ = [
     "fuse",
     "pale_backbone",
     "pale_network",
+    "pale_segmenter",
     "rematerialize",
 ]

@@ -80,7 +80,7 @@ def fuse(model, input_shape=None, dtype="float32"):
         if _is_functional(layer):
             return fuse(layer, dtype=dtype)
         config = _fused_config(layer)
-        if isinstance(layer, keras.layers.Layer) and layer.name != names.PREDICTIONS:
+        if isinstance(layer, keras.layers.Layer) and not names.gives_scores(layer.name):
             config["dtype"] = dtype
         if layer.name in norms:
             config |= norms[layer.name].config
@@ -125,6 +125,9 @@ def _is_functional(layer):
 
 
 def _fused_config(layer):
+    """Configuration of the inference form of a layer; None if nothing is left of it."""
+    if isinstance(layer, keras.layers.Dropout):
+        return None
     return layer.fused_config() if _is_ours(layer) else layer.get_config()
 
 

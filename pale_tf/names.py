@@ -11,12 +11,17 @@
 | `stage3_block5_norm2`, `_mlp`, `_drop_path2`, `_add2` | second branch, the end of a pale block |
 | `norm_P2` … `norm_P5` | norms of the backbone's outputs, with `output_norms=True` |
 | `norm`, `avg_pool` or `max_pool`, `predictions` | the head of a classifier |
+| `psp_pool1`, `psp_conv1`, `psp_resize1` … `psp_bottleneck` | pyramid pooling of a segmenter |
+| `lateral_P2`, `top_down_P2`, `sum_P2`, `fpn_P2` … `fpn_bottleneck` | its feature pyramid |
+| `dropout`, `predictions`, `logits`, `probabilities` | its scores: of the map, of the image |
+| `auxiliary_conv`, `auxiliary_dropout` … `auxiliary_probabilities` | its auxiliary head |
 
 The backbone is `normalization` and every layer whose name begins with its stage: `stage1_` to
 `stage4_`. A layer whose name begins with its block, such as `stage3_block5_`, belongs to that
 block, whatever kind of block it is; the last layer of a stage gives its level of the pyramid, `P2`
 to `P5`. Heads and decoders name their layers otherwise. The layer that gives class scores is
-`predictions`; it computes in float32 whatever the rest does.
+`predictions`; it, and what turns its scores into the model's output, compute in float32 whatever
+the rest does.
 
 Stages and blocks are counted from 1 here, as the names have them.
 """
@@ -25,6 +30,8 @@ import re
 
 PREPROCESSING = "normalization"
 PREDICTIONS = "predictions"
+LOGITS = "logits"
+PROBABILITIES = "probabilities"
 STAGES = (1, 2, 3, 4)
 LEVELS = ("P2", "P3", "P4", "P5")
 
@@ -32,6 +39,11 @@ LEVELS = ("P2", "P3", "P4", "P5")
 def in_backbone(layer_name):
     """Whether a layer belongs to the backbone."""
     return layer_name == PREPROCESSING or stage_of(layer_name) is not None
+
+
+def gives_scores(layer_name):
+    """Whether a layer computes class scores, of a head or of an auxiliary head, in float32."""
+    return layer_name.removeprefix("auxiliary_") in (PREDICTIONS, LOGITS, PROBABILITIES)
 
 
 def stage_of(layer_name):

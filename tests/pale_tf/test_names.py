@@ -2,7 +2,7 @@
 
 import pytest
 
-from pale_tf import PaleConfig, names, pale_backbone, pale_network
+from pale_tf import PaleConfig, names, pale_backbone, pale_network, pale_segmenter
 
 BLOCK = ("position", "norm1", "attention", "drop_path1", "add1")
 BLOCK += ("norm2", "mlp", "drop_path2", "add2")
@@ -35,6 +35,16 @@ def test_a_backbone_has_these_layers():
     )
 
 
+def test_a_segmenter_has_these_layers():
+    found = {layer.name for layer in pale_segmenter(mine(), 3, auxiliary=True).layers}
+    head = [f"psp_{part}{bins}" for bins in (1, 2, 3, 6) for part in ("pool", "conv", "resize")]
+    head += ["psp_concat", "psp_bottleneck", "fpn_bottleneck"]
+    head += [f"{part}_P{k}" for k in (2, 3, 4) for part in ("lateral", "top_down", "sum", "fpn")]
+    scores = ["dropout", "predictions", "logits", "probabilities"]
+    side = ["auxiliary_conv", *map("auxiliary_{}".format, scores)]
+    assert found == {"image", "normalization", *stages(), *head, *scores, *side}
+
+
 def test_without_preprocessing_and_with_absolute_positions():
     model = pale_network(mine(position="absolute"), include_preprocessing=False, pooling="max")
     found = {layer.name for layer in model.layers}
@@ -63,6 +73,11 @@ def test_without_preprocessing_and_with_absolute_positions():
 def test_what_is_in_the_backbone(name, stage, inside):
     assert names.stage_of(name) == stage
     assert names.in_backbone(name) == inside
+
+
+def test_what_computes_in_float32():
+    assert all(map(names.gives_scores, ("predictions", "logits", "auxiliary_probabilities")))
+    assert not any(map(names.gives_scores, ("auxiliary_conv", "fpn_P2", "norm")))
 
 
 def test_names_are_made_as_they_are_read():
