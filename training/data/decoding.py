@@ -30,35 +30,41 @@ def decode(encoded, window=None, guarded=True):
         is_gif(encoded), lambda: first_frame(encoded), lambda: (encoded, tf.ones((), tf.int64))
     )
 
+    blank = tf.zeros((1, 1, 3), tf.uint8)
+
+    def caught():
+        return or_blank(lambda encoded: _decode(encoded, window), encoded, blank)
+
     def at_once():
-        return tf.cond(
-            _looks_whole(encoded),
-            lambda: (_decode(encoded, window), True),
-            lambda: _decode_or_blank(encoded, window),
-        )
+        return tf.cond(_looks_whole(encoded), lambda: (_decode(encoded, window), True), caught)
 
     return tf.cond(
         is_bearable(encoded) & (frame > 0) & (frame <= MAX_PIXELS),
-        (lambda: _decode_or_blank(encoded, window)) if guarded else at_once,
-        lambda: (tf.zeros((1, 1, 3), tf.uint8), False),
+        caught if guarded else at_once,
+        lambda: (blank, False),
     )
 
 
-def _decode_or_blank(encoded, window):
-    """Decodes the part `window(shape)` of an image, or all of it; one black pixel if that fails.
+def or_blank(decode, encoded, blank):
+    """Decodes something, or gives a blank if that raises an error.
 
     A data set of one element is TensorFlow's only way to catch an error inside a graph.
 
+    Args:
+        decode: Function of a scalar string to a tensor.
+        encoded: Scalar string.
+        blank: Tensor of the same dtype and rank.
+
     Returns:
-        uint8 `[h, w, 3]`, and whether the image could be decoded.
+        What `decode` returns, or the blank; and whether it is the former.
     """
-    blank = tf.data.Dataset.from_tensors((tf.zeros((1, 1, 3), tf.uint8), False))
+    otherwise = tf.data.Dataset.from_tensors((blank, False))
     decoded = tf.data.Dataset.from_tensors(encoded)
-    decoded = decoded.map(lambda encoded: (_decode(encoded, window), True)).ignore_errors()
+    decoded = decoded.map(lambda encoded: (decode(encoded), True)).ignore_errors()
     options = tf.data.Options()  # optimizing a pipeline of one element takes longer than running it
     options.experimental_optimization.apply_default_optimizations = False
     options.autotune.enabled = False
-    return decoded.concatenate(blank).take(1).with_options(options).get_single_element()
+    return decoded.concatenate(otherwise).take(1).with_options(options).get_single_element()
 
 
 def _looks_whole(encoded):
