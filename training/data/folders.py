@@ -61,14 +61,18 @@ def list_images(root):
     for split, images in found.items():
         random.Random(seeds[split]).shuffle(images)  # neither TensorFlow nor NumPy: not the run's
         splits[split] = [(path, index[label]) for path, label in images]
-    lines = [f"{len(paths)} {reason}, such as {paths[0]}" for reason, paths in passed_over.items()]
-    return Listing(splits, labels, lines)
+    return Listing(splits, labels, reasons(passed_over))
+
+
+def reasons(passed_over):
+    """Lines about what was passed over: a dict of lists of paths, by the reason."""
+    return [f"{len(paths)} {reason}, such as {paths[0]}" for reason, paths in passed_over.items()]
 
 
 def _folders(root, passed_over):
     """The folders in a folder, sorted."""
     folders = []
-    for entry in _entries(root, passed_over):
+    for entry in entries(root, passed_over):
         if entry.is_dir():
             folders.append(pathlib.Path(entry.path))
         else:
@@ -79,7 +83,7 @@ def _folders(root, passed_over):
 def _images(folder, passed_over):
     """Paths of the images in the folder of a class, sorted."""
     images = []
-    for entry in _entries(folder, passed_over):
+    for entry in entries(folder, passed_over):
         if entry.is_dir():
             passed_over["a folder in that of a class"].append(entry.path)
         elif entry.name.lower().endswith(SUFFIXES):
@@ -91,11 +95,19 @@ def _images(folder, passed_over):
     return images
 
 
-def _entries(folder, passed_over):
-    """The entries of a folder, sorted by name, without hidden ones."""
-    with os.scandir(folder) as entries:
-        entries = sorted(entries, key=lambda entry: entry.name)
-    for entry in entries:
+def entries(folder, passed_over):
+    """Gives the entries of a folder, sorted by name, without hidden ones.
+
+    Args:
+        folder: Its path.
+        passed_over: Dict of lists, by a reason, to which the paths of hidden ones are added.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    with os.scandir(folder) as found:
+        found = sorted(found, key=lambda entry: entry.name)
+    for entry in found:
         if entry.name.startswith("."):
             passed_over["hidden"].append(entry.path)
         else:
