@@ -31,15 +31,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager):
-        labels = load_digits().target
-        fixed = {"random_state": 0}
-        rest, test = train_test_split(
-            np.arange(len(labels)), test_size=TEST_IMAGES, stratify=labels, **fixed
-        )
-        train, validation = train_test_split(
-            rest, test_size=VALIDATION_IMAGES, stratify=labels[rest], **fixed
-        )
-        splits = {"train": train, "validation": validation, "test": test}
+        splits = split_digits(load_digits().target)
         return {name: self._generate_examples(indices) for name, indices in splits.items()}
 
     def _generate_examples(self, indices):
@@ -48,3 +40,22 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         images = np.round(digits.images * (255 / 16)).astype("uint8")[..., None]
         for index in indices:
             yield int(index), {"image": images[index], "label": int(digits.target[index])}
+
+
+def split_digits(labels):
+    """Splits digits by class, always alike.
+
+    Args:
+        labels: int `[N]`, those of `load_digits`.
+
+    Returns:
+        Indices of the digits of `train`, `validation` and `test`, int arrays that share none.
+    """
+    fixed = {"random_state": 0}
+    rest, test = train_test_split(
+        np.arange(len(labels)), test_size=TEST_IMAGES, stratify=labels, **fixed
+    )
+    train, validation = train_test_split(
+        rest, test_size=VALIDATION_IMAGES, stratify=labels[rest], **fixed
+    )
+    return {"train": train, "validation": validation, "test": test}

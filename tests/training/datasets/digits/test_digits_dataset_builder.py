@@ -5,6 +5,7 @@ import tensorflow as tf
 from sklearn.datasets import load_digits
 
 from training.data import sources
+from training.datasets.digits.digits_dataset_builder import split_digits
 
 
 def arrays(source, split):
@@ -31,3 +32,17 @@ def test_is_every_digit_once_and_stratified(data_dir):
     for _, labels in splits.values():
         assert np.abs(np.bincount(labels) - share * len(labels)).max() < 1
     assert list(data_dir.glob("digits/1.0.0/digits-train.tfrecord*"))
+
+
+def test_the_split_is_fixed_and_is_the_one_that_is_built(data_dir):
+    source = load_digits()
+    indices = split_digits(source.target)
+    assert sorted(np.concatenate(list(indices.values()))) == list(range(1797))
+    digits = sources.open_source("digits", data_dir)
+    for split, chosen in indices.items():
+        np.testing.assert_array_equal(split_digits(source.target)[split], chosen)
+        images, labels = arrays(digits, split)
+        expected = np.round(source.images[chosen] * 255 / 16).reshape(-1, 64)
+        expected = np.column_stack([expected, source.target[chosen]])
+        actual = np.column_stack([images.reshape(-1, 64), labels])
+        assert sorted(map(tuple, actual)) == sorted(map(tuple, expected))
