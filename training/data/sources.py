@@ -11,7 +11,8 @@ import typing
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-# These two register their builders.
+# These register their builders.
+import training.datasets.digit_scenes
 import training.datasets.digits
 import training.datasets.long_range  # noqa: F401
 from common.errors import SettingError
