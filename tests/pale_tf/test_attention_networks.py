@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import re
 import subprocess
 import sys
 
@@ -13,6 +12,7 @@ import pytest
 from pale_tf import PaleConfig, PaleT, fuse, pale_network
 from pale_tf.layers.attention import ATTENTIONS, Place, make_attention
 from tests.pale_tf.layers.checks import randomize
+from tests.pale_tf.peer_weights import copy_swin
 from tests.pale_tf.test_fuse import assert_same, disturbed
 
 
@@ -134,54 +134,8 @@ def test_swin_is_that_of_transformers():
     )
     state = {name: value.numpy() for name, value in peer.state_dict().items()}
     copy_swin(state, mine)
+    mine.get_layer("norm").set_weights([state["layernorm.weight"], state["layernorm.bias"]])
     images = np.random.default_rng(0).normal(size=(2, 224, 224, 3)).astype("float32")
     with torch.no_grad():
         expected = peer(torch.tensor(images.transpose(0, 3, 1, 2))).pooler_output.numpy()
     np.testing.assert_allclose(mine(images), expected, rtol=0, atol=1e-4)
-
-
-def copy_swin(state, model):
-    """Gives the Swin configuration of this package the weights of `transformers`' SwinModel."""
-
-    def norm(layer, name):
-        layer.set_weights([state[f"{name}.weight"], state[f"{name}.bias"]])
-
-    def dense(layer, name):
-        bias = [state[f"{name}.bias"]] if layer.use_bias else []
-        layer.set_weights([state[f"{name}.weight"].T, *bias])
-
-    embedding, peer = model.get_layer("stage1_merging"), "embeddings.patch_embeddings.projection"
-    kernel = state[f"{peer}.weight"].transpose(2, 3, 1, 0)
-    embedding.convolution.set_weights([kernel, state[f"{peer}.bias"]])
-    norm(embedding.norm, "embeddings.norm")
-    norm(model.get_layer("norm"), "layernorm")
-    for stage in range(1, 4):
-        merging = model.get_layer(f"stage{stage + 1}_merging")
-        name = f"encoder.layers.{stage - 1}.downsample"
-        # Theirs joins the four tokens column by column, ours row by row.
-        parts = {
-            key: np.split(state[f"{name}.{key}"], 4, axis=-1)
-            for key in ("norm.weight", "norm.bias", "reduction.weight")
-        }
-        ours = {
-            key: np.concatenate([value[i] for i in (0, 2, 1, 3)], axis=-1)
-            for key, value in parts.items()
-        }
-        merging.norm.set_weights([ours["norm.weight"], ours["norm.bias"]])
-        merging.pointwise.set_weights([ours["reduction.weight"].T])
-    for layer in model.layers:
-        found = re.fullmatch(r"stage(\d)_block(\d+)_attention", layer.name)
-        if not found:
-            continue
-        stage, block = (int(group) - 1 for group in found.groups())
-        name, prefix = f"encoder.layers.{stage}.blocks.{block}", layer.name[: -len("attention")]
-        for part in ("query", "key", "value"):
-            dense(getattr(layer, part), f"{name}.attention.{part[0]}_proj")
-        dense(layer.output_projection, f"{name}.attention.o_proj")
-        table = "relative_position_bias.relative_position_bias_table"
-        layer.position_table.assign(state[f"{name}.attention.{table}"])
-        norm(model.get_layer(f"{prefix}norm1"), f"{name}.layernorm_before")
-        norm(model.get_layer(f"{prefix}norm2"), f"{name}.layernorm_after")
-        mlp = model.get_layer(f"{prefix}mlp")
-        dense(mlp.expand, f"{name}.mlp.fc1")
-        dense(mlp.contract, f"{name}.mlp.fc2")
