@@ -7,13 +7,18 @@ import tensorflow as tf
 
 from benchmarks import complexity
 from benchmarks.counts import COUNTS
+from benchmarks.paths import DOCS, RESULTS
+from benchmarks.tables import markdown
 
 COUNTED = {"pale_t": (21.75, 4.20), "pale_s": (48.31, 8.98), "pale_b": (85.32, 15.53)}
 
 
-def committed(network):
+SEGMENTERS = RESULTS / "complexity_segment.json"
+
+
+def committed(network, file=COUNTS):
     """The row of a network in the committed counts."""
-    (row,) = [r for r in json.loads(COUNTS.read_text())["networks"] if r["network"] == network]
+    (row,) = [r for r in json.loads(file.read_text())["networks"] if r["network"] == network]
     return row
 
 
@@ -35,6 +40,71 @@ def test_committed_counts_are_the_published_ones(network):
     params, macs = complexity.PUBLISHED[network]
     assert row["params"]["total"] / 1e6 == pytest.approx(params, rel=0.03)
     assert row["macs"]["total"] / 1e9 == pytest.approx(macs, rel=0.015)
+
+
+@pytest.mark.parametrize("network", complexity.PUBLISHED_UPERNET)
+def test_committed_counts_of_segmenters_are_the_published_ones(network):
+    published = complexity.PUBLISHED_UPERNET[network]
+    assert committed(network, SEGMENTERS)["padded"] / 1e9 == pytest.approx(published, rel=0.0025)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["pale_t", "swin_t", "cswin_t"])
+def test_committed_counts_of_segmenters_are_those_of_the_networks(network):
+    assert complexity.count_segmenter(network, 512, 2048) == committed(network, SEGMENTERS)
+
+
+def test_the_document_has_the_committed_counts_of_segmenters():
+    counts = json.loads(SEGMENTERS.read_text())
+    table = complexity.lay_out_segmenters(counts["networks"], counts["size"])
+    assert markdown(table) in (DOCS / "benchmarks.md").read_text()
+
+
+@pytest.fixture(scope="module")
+def small_segmenter():
+    """Counts of Pale-N with UPerNet for 96×160, whose maps are 24×40, 12×20, 6×10 and 3×5."""
+    return complexity.count_segmenter("pale_n", 96, 160)
+
+
+def test_parameters_of_a_segmenter_by_hand(small_segmenter):
+    def conv_norm(size, channels, filters=512):
+        return size * size * channels * filters + 2 * filters
+
+    pooling = 4 * conv_norm(1, 256) + conv_norm(3, 256 + 4 * 512)
+    pyramid = sum(conv_norm(1, channels) + conv_norm(3, 512) for channels in (32, 64, 128))
+    head = pooling + pyramid + conv_norm(3, 4 * 512) + 512 * 150 + 150
+    auxiliary = conv_norm(3, 128, 256) + 256 * 150 + 150
+    params = small_segmenter["params"]
+    assert (params["head"], params["auxiliary"]) == (head, auxiliary)
+    backbone = committed("pale_n")["params"]
+    assert params["stage3"] == backbone["stage3"]
+
+
+def test_the_head_of_a_segmenter_by_hand(small_segmenter):
+    """Pooling is two products with matrices; the last convolution is done in two ways."""
+    pooling = sum(bins * 3 * 5 * 256 + bins * 5 * bins * 256 for bins in (1, 2, 3, 6))
+    pooling += (1 + 4 + 9 + 36) * 256 * 512 + 15 * 9 * (256 + 4 * 512) * 512
+    maps = {32: 24 * 40, 64: 12 * 20, 128: 6 * 10}
+    pyramid = sum(size * 512 * (channels + 9 * 512) for channels, size in maps.items())
+    before = pooling + pyramid
+    scores = 24 * 40 * 512 * 150
+    macs = small_segmenter["macs"]
+    assert macs.get("auxiliary") is None
+    plain = before + 24 * 40 * 9 * (4 * 512) * 512 + scores
+    assert small_segmenter["plain"] - (macs["total"] - macs["head"]) == plain
+    last = 24 * 40 * 9 * 512 * 512
+    for height, width in ((12, 20), (6, 10), (3, 5)):
+        last += 9 * height * width * 512 * 512  # each tap's part of the kernel
+        last += 3 * height * 40 * (3 * width) * 512 + 24 * (3 * height) * 40 * 512
+    assert macs["head"] == before + last + scores
+
+
+def test_padded_maps_by_hand(small_segmenter):
+    """Of these maps, pales of two lines leave a rest of that of 3×5 alone; it is padded to 4×6."""
+    padded = 24 * 256 * (4 * 256 + 2 * 4 + 2 * 6 + 27)
+    row_groups, column_groups = 2 * (2 * 5) ** 2, 3 * (3 * 2) ** 2
+    built = 15 * 256 * (4 * 256 + 27) + (row_groups + column_groups) * 256
+    assert small_segmenter["padded"] - small_segmenter["plain"] == padded - built
 
 
 def test_attention_costs_what_the_paper_says():
@@ -86,3 +156,13 @@ def test_prints_a_table_and_writes_json(tmp_path, capsys):
     written = json.loads((tmp_path / "counts.json").read_text())
     assert written["size"] == [33, 47]
     assert written["networks"] == [complexity.count("pale_n", 33, 47)]
+
+
+def test_counts_segmenters_on_request(small_segmenter, tmp_path, capsys):
+    file = tmp_path / "counts.json"
+    arguments = ["--task", "segment", "--networks", "pale_n", "--size", "96", "160"]
+    complexity.main([*arguments, "--json", str(file)])
+    assert "96×160" in capsys.readouterr().out
+    assert json.loads(file.read_text())["networks"] == [small_segmenter]
+    assert complexity.parse_flags(["--task", "segment"]).size == (512, 2048)
+    assert complexity.parse_flags([]).size == (224, 224)
