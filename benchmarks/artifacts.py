@@ -13,9 +13,9 @@ from export.verification.running import open_lite
 SIZE = 224
 
 
-def images_of(batch):
+def images_of(batch, size=SIZE):
     """Random images, float32 in 0..255."""
-    return np.random.default_rng(0).uniform(0, 255, (batch, SIZE, SIZE, 3)).astype("float32")
+    return np.random.default_rng(0).uniform(0, 255, (batch, size, size, 3)).astype("float32")
 
 
 def saved_model(folder):
@@ -23,10 +23,12 @@ def saved_model(folder):
     import tensorflow as tf
 
     model = tf.saved_model.load(folder)
-    inputs = functools.cache(lambda batch: tf.constant(images_of(batch)))
+    serve = model.signatures["serving_default"]
+    size = serve.structured_input_signature[1]["images"].shape[1]
+    inputs = functools.cache(lambda batch: tf.constant(images_of(batch, size)))
 
     def run(batch):
-        return model.signatures["serving_default"](images=inputs(batch))["logits"].numpy()
+        return serve(images=inputs(batch))["logits"].numpy()
 
     return run
 
@@ -35,5 +37,5 @@ def lite(file):
     """Runs a LiteRT file, on as many threads as there are cores; its batch is fixed."""
     interpreter = open_lite(file, len(os.sched_getaffinity(0)))
     entry = interpreter.get_input_details()[0]
-    interpreter.set_tensor(entry["index"], images_of(entry["shape"][0]))
+    interpreter.set_tensor(entry["index"], images_of(*entry["shape"][:2]))
     return lambda batch: interpreter.invoke()

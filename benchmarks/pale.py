@@ -1,4 +1,4 @@
-"""Pale-T in the forms that are timed."""
+"""Pale-T, and other networks, in the forms that are timed."""
 
 import pathlib
 
@@ -15,12 +15,16 @@ from pale_tf import PaleT
 
 
 def make_network():
-    """Pale-T with random weights of which none is 0 or 1, as after training.
+    """Pale-T with random weights of which none is 0 or 1, as after training."""
+    keras.utils.set_random_seed(0)
+    return disturb(PaleT(input_shape=(SIZE, SIZE, 3), drop_path_rate=0.0))
+
+
+def disturb(network):
+    """Gives a network random numbers for weights that begin as 0 or 1, and returns it.
 
     TensorFlow leaves out the addition of a constant 0: zero biases would look faster than they are.
     """
-    keras.utils.set_random_seed(0)
-    network = PaleT(input_shape=(SIZE, SIZE, 3), drop_path_rate=0.0)
     rng = np.random.default_rng(0)
     for weight in network.weights:
         if weight.path.endswith(("gamma", "variance")):
@@ -30,9 +34,9 @@ def make_network():
     return network
 
 
-def write_saved_model(network, folder, dtype="float32"):
+def write_saved_model(network, folder, dtype="float32", task=TASK):
     """Writes what export makes for TF Serving: of its signatures, `serving_default` alone."""
-    fused = inference_network(network, TASK, dtype=dtype)
+    fused = inference_network(network, task, dtype=dtype)
     write(folder, fused, lambda images: served(fused(images, training=False)))
 
 
@@ -46,6 +50,6 @@ def write(folder, network, function):
     write_model(folder, network, {"serving_default": concrete(function, images_spec(network))})
 
 
-def write_lite(network, file):
+def write_lite(network, file, task=TASK):
     """Writes what export makes for LiteRT, for one image."""
-    pathlib.Path(file).write_bytes(convert(inference_network(network, TASK), 1))
+    pathlib.Path(file).write_bytes(convert(inference_network(network, task), 1))

@@ -1,4 +1,4 @@
-"""Peers of Pale-T: the machine's own matrix products, and Swin-T in PyTorch."""
+"""Peers of Pale-T: the machine's own matrix products, and Swin-T, also with UPerNet, in PyTorch."""
 
 import functools
 import importlib.util
@@ -6,6 +6,8 @@ import os
 
 import numpy as np
 import tensorflow as tf
+
+from benchmarks.segmenters import CLASSES
 
 PRODUCT = 2048  # rows and columns of the matrices: far more work than memory
 FLOPS = 2 * PRODUCT**3  # floating-point operations of their product
@@ -29,11 +31,9 @@ def has_peers():
 
 def swin_t():
     """`transformers`' Swin-T with random weights, on all cores."""
-    import torch
     import transformers
 
-    torch.manual_seed(0)
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    _prepare_torch()
     return transformers.SwinForImageClassification(transformers.SwinConfig(num_labels=1000))
 
 
@@ -66,3 +66,59 @@ def swin_training(batch):
         optimizer.step()
 
     return run
+
+
+def upernet():
+    """`transformers`' UPerNet on Swin-T for ADE20K with random weights, without the auxiliary head,
+    on all cores."""
+    import transformers
+
+    _prepare_torch()
+    stages = [f"stage{stage}" for stage in (1, 2, 3, 4)]
+    config = transformers.UperNetConfig(
+        backbone_config=transformers.SwinConfig(out_features=stages),
+        hidden_size=512,
+        use_auxiliary_head=False,
+        num_labels=CLASSES,
+    )
+    return transformers.UperNetForSemanticSegmentation(config)
+
+
+def upernet_inference(size):
+    """A function that segments a number of images of a size with UPerNet, eagerly."""
+    import torch
+
+    model = upernet().eval()
+    inputs = functools.cache(lambda batch: torch.randn(batch, 3, size, size))
+
+    def run(batch):
+        with torch.inference_mode():
+            model(pixel_values=inputs(batch))
+
+    return run
+
+
+def upernet_openvino(size):
+    """A function that segments a number of images of a size with UPerNet, converted to OpenVINO; in
+    float32, as the others compute."""
+    import openvino
+    import torch
+
+    example = {"pixel_values": torch.randn(1, 3, size, size)}
+    model = openvino.convert_model(upernet().eval(), example_input=example)
+    model.reshape([-1, 3, size, size])
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0)),
+    }
+    compiled = openvino.compile_model(model, "CPU", settings)
+    inputs = functools.cache(lambda batch: torch.randn(batch, 3, size, size).numpy())
+    return lambda batch: compiled(inputs(batch))
+
+
+def _prepare_torch():
+    """Seeds PyTorch, and lets it use all cores that the process may use."""
+    import torch
+
+    torch.manual_seed(0)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))

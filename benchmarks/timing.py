@@ -22,7 +22,10 @@ SETS = {
     *("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "avx_vnni"),
     *("amx_tile", "amx_bf16", "amx_int8"),
 }
-PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "jax", "torch", "transformers", "timm")
+PACKAGES = (
+    *("tensorflow", "keras", "ai-edge-litert", "jax"),
+    *("torch", "transformers", "timm", "openvino"),
+)
 
 
 def interleave(runners, repetitions):
