@@ -23,11 +23,12 @@ class Recipe:
         epochs: Passes over the training split.
         batch_size: Images in an optimizer step, over all replicas of all workers together.
         learning_rate: Peak of the schedule at a batch of `base_batch_size`; it is scaled in
-            proportion to the batch. Linear warm-up, then cosine to 0.
+            proportion to the batch. Linear warm-up, then down to 0 as `schedule` says.
         base_batch_size: The batch for which `learning_rate` is given.
         warmup_epochs: Length of the warm-up; half of the run at most. May be a fraction.
         weight_decay: Decoupled weight decay of AdamW. Norms, biases and position encodings have
             none.
+        schedule: How the learning rate decays: `cosine` or `linear`.
         attention: Name of the attention of all blocks, a key of
             `pale_tf.layers.attention.ATTENTIONS`, or None for the model's own.
         clip_norm: Largest global norm of the gradients, or None.
@@ -49,6 +50,7 @@ class Recipe:
     base_batch_size: int
     warmup_epochs: float
     weight_decay: float
+    schedule: str = "cosine"
     attention: str | None = None
     clip_norm: float | None = None
     ema_decay: float = 0.0

@@ -1,4 +1,4 @@
-"""AdamW with warm-up and cosine decay."""
+"""AdamW with warm-up, and cosine or linear decay."""
 
 import keras
 import tensorflow as tf
@@ -25,18 +25,45 @@ def make_optimizer(recipe, steps_per_epoch, undecayed=()):
 
 
 def make_schedule(recipe, steps_per_epoch):
-    """Linear warm-up, for half of the run at most, and cosine decay to 0.
+    """Linear warm-up, for half of the run at most, and the recipe's decay to 0.
 
     The peak is in proportion to the batch: `learning_rate` at a batch of `base_batch_size`.
     """
     steps = recipe.epochs * steps_per_epoch
     warmup_steps = min(recipe.warmup_epochs * steps_per_epoch, steps // 2)
-    return keras.optimizers.schedules.CosineDecay(
+    return SCHEDULES[recipe.schedule](
         initial_learning_rate=0.0,
         warmup_target=recipe.learning_rate * recipe.batch_size / recipe.base_batch_size,
         warmup_steps=warmup_steps,
         decay_steps=steps - warmup_steps,
     )
+
+
+class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up and linear decay to 0, with the arguments of Keras' `CosineDecay`."""
+
+    def __init__(self, initial_learning_rate, warmup_target, warmup_steps, decay_steps):
+        super().__init__()
+        self.initial_learning_rate = initial_learning_rate
+        self.warmup_target = warmup_target
+        self.warmup_steps = warmup_steps
+        self.decay_steps = decay_steps
+
+    def __call__(self, step):
+        step = tf.cast(step, tf.float32)
+        begun = step / max(self.warmup_steps, 1e-9)
+        rising = self.initial_learning_rate
+        rising += (self.warmup_target - self.initial_learning_rate) * begun
+        left = 1.0 - (step - self.warmup_steps) / self.decay_steps
+        falling = self.warmup_target * tf.clip_by_value(left, 0.0, 1.0)
+        return tf.where(step < self.warmup_steps, rising, falling)
+
+    def get_config(self):
+        names = ("initial_learning_rate", "warmup_target", "warmup_steps", "decay_steps")
+        return {name: getattr(self, name) for name in names}
+
+
+SCHEDULES = {"cosine": keras.optimizers.schedules.CosineDecay, "linear": LinearDecay}
 
 
 class AdamW(keras.optimizers.AdamW):

@@ -9,7 +9,7 @@ import pytest
 from pale_tf import PaleConfig, pale_backbone, pale_network
 from pale_tf.decay import no_weight_decay
 from tests.training.small import RECIPE
-from training.loop.optimizer import AdamW, make_optimizer, make_schedule
+from training.loop.optimizer import AdamW, LinearDecay, make_optimizer, make_schedule
 
 
 def decayed_paths(network):
@@ -28,6 +28,19 @@ def test_learning_rate_warms_up_and_decays_to_0():
     assert float(schedule(14)) == pytest.approx(0.5)
     assert float(schedule(14 + 28)) == pytest.approx(0.25)
     assert float(schedule(70)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_linear_schedule_warms_up_and_falls_in_a_line():
+    recipe = dataclasses.replace(RECIPE, epochs=10, warmup_epochs=1.5, schedule="linear")
+    schedule = make_schedule(recipe, steps_per_epoch=4)
+    peak, steps = recipe.learning_rate, np.arange(42)
+    expected = np.interp(steps, [0, 6, 40], [0, peak, 0])
+    found = [float(schedule(step)) for step in steps]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-9)
+    unwarmed = make_schedule(dataclasses.replace(recipe, warmup_epochs=0), steps_per_epoch=4)
+    assert float(unwarmed(0)) == pytest.approx(peak)
+    again = LinearDecay.from_config(schedule.get_config())
+    assert float(again(7)) == float(schedule(7))
 
 
 def test_a_short_run_warms_up_for_half_of_it():
