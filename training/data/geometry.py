@@ -1,8 +1,11 @@
 """Crops, mirror images and movements, drawn at random. Pure functions of their arguments."""
 
 import math
+import typing
 
 import tensorflow as tf
+
+from training.data.masks import IGNORED
 
 ASPECT_RATIOS = (3 / 4, 4 / 3)  # of random crops, as in Inception and in every recipe since
 
@@ -35,6 +38,113 @@ def random_mirror(image, seed):
     """Mirrors half of the images, left to right: `[H, W, C]` to the same."""
     mirrored = tf.random.stateless_uniform((), seed) < 0.5
     return tf.cond(mirrored, lambda: tf.reverse(image, [1]), lambda: image)
+
+
+class Placement(typing.NamedTuple):
+    """How a square of pixels lies on a scaled image: once for the image and all that belongs to it.
+
+    Attributes:
+        scaled: Height and width of the scaled image, int32 `[2]`.
+        begin: Row and column of the scaled image where the square begins, int32 `[2]`. The square
+            may reach past the end of the image, and begin before it.
+    """
+
+    scaled: tf.Tensor
+    begin: tf.Tensor
+
+
+def place_image(image, placement, size, fill):
+    """The square on an image: bilinear interpolation, with antialiasing where it shrinks.
+
+    Args:
+        image: `[h, w, 3]`, any real dtype.
+        placement: A `Placement`.
+        size: Height and width of the square, in pixels.
+        fill: Color of what lies outside of the image, `[3]`.
+
+    Returns:
+        float32 `[size, size, 3]`.
+    """
+    scale = tf.cast(placement.scaled, tf.float32) / tf.cast(tf.shape(image)[:2], tf.float32)
+    placed = tf.raw_ops.ScaleAndTranslate(
+        images=image[None],
+        size=(size, size),
+        scale=scale,
+        translation=-tf.cast(placement.begin, tf.float32),
+        kernel_type="triangle",
+        antialias=True,
+    )[0]
+    rows, columns = _inside(placement, size)
+    inside = (rows[:, None] & columns)[..., None]
+    return tf.ensure_shape(tf.where(inside, placed, fill), (size, size, 3))
+
+
+def place_mask(mask, placement, size):
+    """The square on a mask: the nearest pixels.
+
+    Args:
+        mask: uint8 `[h, w]`.
+        placement: A `Placement`, the image's.
+        size: Height and width of the square, in pixels.
+
+    Returns:
+        uint8 `[size, size]`, `IGNORED` outside of the mask.
+    """
+    shape = tf.shape(mask)
+    scale = tf.cast(shape, tf.float32) / tf.cast(placement.scaled, tf.float32)
+    places = tf.cast(placement.begin[:, None] + tf.range(size), tf.float32) + 0.5
+    places = tf.cast(tf.floor(places * scale[:, None]), tf.int32)
+    y, x = tf.unstack(tf.clip_by_value(places, 0, shape[:, None] - 1))
+    placed = tf.gather(tf.gather(mask, y), x, axis=1)
+    rows, columns = _inside(placement, size)
+    placed = tf.where(rows[:, None] & columns, placed, tf.constant(IGNORED, mask.dtype))
+    return tf.ensure_shape(placed, (size, size))
+
+
+def central_placement(scaled, size):
+    """The square in the middle of an image of the size `scaled`, int32 `[2]`."""
+    return Placement(scaled, (scaled - size) // 2)
+
+
+def random_placement(mask, scaled, size, seed, most, attempts=10):
+    """Draws a square of a mask that no class fills: the 75% rule of DeepLab and mmsegmentation.
+
+    Args:
+        mask: uint8 `[h, w]`.
+        scaled: Height and width to which image and mask are scaled, int32 `[2]`.
+        size: Height and width of the square, in pixels.
+        seed: Integer tensor `[2]`.
+        most: Largest share of the pixels that are not ignored that one class may have.
+        attempts: Squares that are drawn at most; of the last one, the share does not matter.
+
+    Returns:
+        A `Placement`. Where the image is smaller than the square, it lies at its upper left.
+    """
+    last = tf.cast(tf.maximum(scaled - size, 0) + 1, tf.float32)
+    draws = tf.random.stateless_uniform((attempts, 2), seed)
+    begins = tf.cast(tf.floor(draws * last), tf.int32)
+
+    def filled(attempt):
+        pixels = place_mask(mask, Placement(scaled, begins[attempt]), size)
+        counts = tf.math.bincount(
+            tf.cast(tf.reshape(pixels, [-1]), tf.int32), minlength=IGNORED + 1
+        )[:IGNORED]
+        return tf.reduce_max(counts) > tf.cast(
+            tf.floor(most * tf.cast(tf.reduce_sum(counts), tf.float32)), tf.int32
+        )
+
+    attempt = tf.while_loop(
+        lambda attempt: (attempt < attempts - 1) & filled(attempt),
+        lambda attempt: (attempt + 1,),
+        (tf.constant(0),),
+    )[0]
+    return Placement(scaled, begins[attempt])
+
+
+def _inside(placement, size):
+    """Which rows, and which columns, of a square lie on the image: two boolean `[size]`."""
+    places = placement.begin[:, None] + tf.range(size)
+    return tf.unstack((places >= 0) & (places < placement.scaled[:, None]))
 
 
 def random_affine(

@@ -4,7 +4,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from training.data.geometry import random_affine, random_mirror, random_window
+from tests.training.pixels import ramps
+from training.data.geometry import (
+    Placement,
+    central_placement,
+    place_image,
+    place_mask,
+    random_affine,
+    random_mirror,
+    random_placement,
+    random_window,
+)
+from training.data.masks import IGNORED
 
 SEED = tf.constant([3, 4])
 
@@ -135,3 +146,70 @@ def test_zoom_keeps_the_aspect():
     zoomed = moved(boxes, SEED, zoom=0.25).numpy()[..., 0]
     np.testing.assert_allclose(zoomed[:, 15].sum(1), zoomed[:, :, 15].sum(1), atol=1e-4)
     assert zoomed[:, 15].sum(1).min() < 14 < 18 < zoomed[:, 15].sum(1).max()
+
+
+def placed(shape, scaled, begin, size=8):
+    """A ramp and a mask of columns, placed alike."""
+    image = ramps(*shape)
+    placement = Placement(tf.constant(scaled), tf.constant(begin))
+    fill = tf.constant([7.0, 8.0, 9.0])
+    mask = image[..., 1]
+    return place_image(image, placement, size, fill).numpy(), place_mask(mask, placement, size)
+
+
+@pytest.mark.parametrize("begin", [(0, 0), (3, 5), (4, 2), (9, 9), (-2, -3)], ids=str)
+def test_an_image_and_its_mask_are_cut_out_alike_where_nothing_is_scaled(begin):
+    image, mask = placed((12, 13), (12, 13), begin)
+    rows, columns = np.indices((8, 8)) + np.array(begin)[:, None, None]
+    inside = (rows >= 0) & (rows < 12) & (columns >= 0) & (columns < 13)
+    np.testing.assert_array_equal(mask, np.where(inside, columns, IGNORED))
+    expected = np.stack([rows, columns, np.zeros_like(rows)], axis=-1)
+    expected = np.where(inside[..., None], expected, [7, 8, 9])
+    np.testing.assert_allclose(image, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("factor", [2, 3])
+def test_masks_take_the_nearest_pixel_and_images_interpolate(factor):
+    shape = (5, 6)
+    scaled = tuple(factor * side for side in shape)
+    image, mask = placed(shape, scaled, (1, 2))
+    rows, columns = np.indices((8, 8)) + np.array([1, 2])[:, None, None]
+    np.testing.assert_array_equal(mask, columns // factor)
+    positions = np.clip((np.stack([rows, columns], -1) + 0.5) / factor - 0.5, 0, [4, 5])
+    np.testing.assert_allclose(image[..., :2], positions, atol=1e-4)
+
+
+def test_the_square_in_the_middle():
+    placement = central_placement(tf.constant([21, 6]), 8)
+    assert placement.begin.numpy().tolist() == [6, -1]
+
+
+def test_a_random_square_has_no_class_that_fills_it():
+    mask = np.zeros((20, 60), "uint8")
+    mask[:, 40:] = np.arange(20)  # most squares lie on class 0 alone
+    mask[:3] = IGNORED
+    scaled = tf.constant([20, 60])
+    draw = tf.function(lambda seed, most: random_placement(mask, scaled, 16, seed, most))
+
+    def squares(most):
+        placements = [draw(tf.constant([0, seed]), tf.constant(most)) for seed in range(60)]
+        begins = np.array([placement.begin for placement in placements])
+        assert begins.min() >= 0
+        assert (begins <= [4, 44]).all()
+        assert len(np.unique(begins, axis=0)) > 40
+        return [mask[y : y + 16, x : x + 16] for y, x in begins]
+
+    def filled(square):
+        counted = square[square != IGNORED]
+        return np.bincount(counted).max() > 0.75 * counted.size
+
+    assert sum(map(filled, squares(1.0))) > 30
+    assert sum(map(filled, squares(0.75))) < 5  # ten draws may fail
+    again = draw(tf.constant([0, 3]), tf.constant(0.75)).begin
+    np.testing.assert_array_equal(draw(tf.constant([0, 3]), tf.constant(0.75)).begin, again)
+
+
+def test_a_square_larger_than_the_image_begins_where_it_does():
+    mask = np.zeros((5, 30), "uint8")
+    placement = random_placement(mask, tf.constant([5, 30]), 16, SEED, 0.75)
+    assert placement.begin[0] == 0
