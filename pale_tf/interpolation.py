@@ -71,7 +71,6 @@ def pooling_weights(bins, size):
         float32 `[bins, size]`.
     """
     index = ops.expand_dims(ops.arange(bins, dtype="int32"), -1)
-    size = ops.cast(size, "int32")
     first, end = index * size // bins, ceil_div((index + 1) * size, bins)
     entries = ops.arange(size, dtype="int32")
     inside = ops.cast((entries >= first) & (entries < end), "float32")
