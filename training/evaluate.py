@@ -7,7 +7,14 @@ import sys
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import Parser, natural_int, new_file, positive_int, run_folder
+from common.cli import (
+    Parser,
+    natural_int,
+    new_file,
+    positive_float,
+    positive_int,
+    run_folder,
+)
 from common.errors import SettingError
 from common.run_files import EMA_MODEL, MODEL
 from common.runtime import import_tensorflow
@@ -29,7 +36,15 @@ def main(argv=None):
         changes = {"dataset": flags.dataset, "batch_size": flags.batch_size}
         changes = {name: value for name, value in changes.items() if value is not None}
         recipe = dataclasses.replace(recipe, **changes)
-        scores = evaluate(flags.run, recipe, flags.split, flags.data_dir, flags.max_unreadable)
+        scores = evaluate(
+            flags.run,
+            recipe,
+            flags.split,
+            flags.data_dir,
+            flags.max_unreadable,
+            scales=tuple(flags.scales),
+            flip=flags.flip,
+        )
         write_json(path, scores)
     print_table(scores, flags.classes)
     print(f"written to {path}")
@@ -51,6 +66,16 @@ def make_parser():
         help="rows of classes in the table, those with the lowest scores (default: %(default)s)",
     )
     add(
+        "--scales",
+        type=positive_float,
+        nargs="+",
+        default=[1.0],
+        metavar="SCALE",
+        help="sizes of whole images to average over, as factors of their usual one, where the "
+        "task has such a test (default: 1)",
+    )
+    add("--flip", action="store_true", help="average over mirrored images too (default: off)")
+    add(
         "--max-unreadable",
         type=natural_int,
         metavar="COUNT",
@@ -60,7 +85,7 @@ def make_parser():
     return parser
 
 
-def evaluate(run, recipe, split, data_dir=None, max_unreadable=100):
+def evaluate(run, recipe, split, data_dir=None, max_unreadable=100, scales=(1.0,), flip=False):
     """Scores the networks of a run.
 
     Args:
@@ -69,6 +94,8 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100):
         split: `train`, `validation` or `test`.
         data_dir: Folder of TFDS data sets, or None for TFDS' own.
         max_unreadable: Number of images that may fail to decode.
+        scales: Factors of the size of whole images, over which outputs are averaged.
+        flip: Whether they are averaged over mirrored images too.
 
     Returns:
         Dict of the scores by `raw` and `ema`, and of what they are scores of.
@@ -81,7 +108,14 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100):
     from training.loop.evaluation import evaluate_networks
     from training.tasks import load_task
 
-    task = load_task(recipe.task)
+    task, options = load_task(recipe.task), {}
+    if scales != (1.0,) or flip:
+        if not task.multi_scale:
+            raise SettingError(
+                f"argument --scales, --flip: the task {recipe.task!r} of the run tests images at "
+                "one size"
+            )
+        options = {"scales": scales, "flip": flip}
     source = task.open_source(recipe.dataset, data_dir)
     for name, text in task.files(source).items():
         try:
@@ -95,13 +129,16 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100):
             )
     unreadable = Unreadable(max_unreadable)
     networks = {
-        name: load_network(run / file) for name, file in NETWORKS.items() if (run / file).exists()
+        name: task.make_inference(load_network(run / file), recipe.settings, **options)
+        for name, file in NETWORKS.items()
+        if (run / file).exists()
     }
     transforms = task.make_transforms(recipe, source)
     reports = evaluate_networks(
         networks, task, source, split, transforms, recipe.batch_size, unreadable
     )
-    scores = {"run": str(run), "dataset": recipe.dataset, "split": split, "score": task.score}
+    scores = {"run": str(run), "dataset": recipe.dataset, "split": split, **options}
+    scores["score"] = task.class_score or task.score
     for name, report in reports.items():
         scores[name] = {"images": report.images, **report.scores(), "classes": report.classes()}
     return {**scores, "unreadable_images": unreadable.names}

@@ -8,7 +8,8 @@ import sys
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import Parser, run_folder
+from common.cli import Parser, make_folder, run_folder
+from common.errors import SettingError
 from common.runtime import import_tensorflow
 
 BATCH = 32
@@ -19,19 +20,50 @@ def main(argv=None):
     parser = Parser(__doc__)
     parser.add_argument("run", metavar="RUN", type=run_folder, help="folder that fit.py wrote")
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=image_file, help="any format")
+    parser.add_argument(
+        "--out",
+        metavar="FOLDER",
+        type=pathlib.Path,
+        help="folder of masks and pictures, where the task makes some (default: RUN/predictions)",
+    )
     with parser.stopping():
         flags = parser.parse_args(argv)
 
+        from common.files import replacing
         from common.trained import load_trained
         from training.tasks import load_task
 
         trained = load_trained(flags.run)
         task = load_task(trained.recipe["task"])
+        out = flags.out or flags.run / "predictions"
+        if task.predicted:
+            check_names(flags.images)
+            make_folder(parser, "--out", out)
+        elif flags.out is not None:
+            task_name = trained.recipe["task"]
+            parser.error(f"argument --out: the task {task_name!r} of the run writes no files")
         for start in range(0, len(flags.images), BATCH):
             paths = flags.images[start : start + BATCH]
             answers = task.predict(trained, (upright(path) for path in paths))
-            for path, lines in zip(paths, answers, strict=True):
-                print("\n  ".join([path, *lines]))
+            for path, answer in zip(paths, answers, strict=True):
+                print("\n  ".join([path, *answer.lines]))
+                for end, content in answer.files.items():
+                    with replacing(out / f"{pathlib.Path(path).stem}{end}") as file:
+                        file.write_bytes(content)
+        for end, words in task.predicted.items():
+            print(f"{out}/*{end}  {words}")
+
+
+def check_names(paths):
+    """Raises a `SettingError` if the files of two images would have the same name."""
+    stems = {}
+    for path in paths:
+        other = stems.setdefault(pathlib.Path(path).stem, path)
+        if other != path:
+            raise SettingError(
+                f"argument IMAGE: names without their suffix must differ. Received: {other} and "
+                f"{path}"
+            )
 
 
 def upright(path):

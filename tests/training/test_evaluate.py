@@ -41,6 +41,16 @@ def test_refuses_other_classes(make_run, program, tmp_path):
     )
 
 
+def test_refuses_scales_where_the_task_has_none(make_run, program):
+    folder, _ = make_run(1)
+    done = program("training/evaluate.py", folder, "--scales", 0.5, 1)
+    assert done.returncode == 2
+    assert done.stderr == (
+        "evaluate.py: error: argument --scales, --flip: the task 'classify' of the run tests "
+        "images at one size\n"
+    )
+
+
 def test_refuses_what_is_no_run(tmp_path, capsys):
     (tmp_path / "model.keras").write_text("")
     for arguments, message in [

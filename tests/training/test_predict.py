@@ -46,6 +46,16 @@ def test_a_run_with_labels_of_another_is_refused(make_run, tmp_path, capsys):
     )
 
 
+def test_a_task_that_writes_no_files_takes_no_folder(make_run, tmp_path, capsys):
+    Image.new("L", (8, 8)).save(tmp_path / "gray.png")
+    with pytest.raises(SystemExit, match="2"):
+        main([str(make_run(1)[0]), str(tmp_path / "gray.png"), "--out", str(tmp_path / "out")])
+    assert capsys.readouterr().err.endswith(
+        ": error: argument --out: the task 'classify' of the run writes no files\n"
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_refuses_a_network_that_it_cannot_load(program, tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "gray.png")
     (tmp_path / "model.keras").write_text("")

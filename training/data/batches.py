@@ -24,16 +24,19 @@ class Transforms(typing.NamedTuple):
         batch: `(images, targets, seed)`, of a batch, to the same.
         evaluation: `(encoded, target)` to an image, its target as in training, and whether the
             example could be read. Raises no error.
+        whole: As `evaluation`, but images and targets may have sizes of their own: what networks
+            are scored on in the end. `evaluation`, unless given.
     """
 
     training: typing.Callable
     batch: typing.Callable
     evaluation: typing.Callable
+    whole: typing.Callable | None = None
 
 
 def traced_once(transforms):
     """`Transforms` whose graphs are made once, and not for the batches of every epoch again."""
-    return Transforms(*map(tf.function, transforms))
+    return Transforms(*(function and tf.function(function) for function in transforms))
 
 
 def steps_per_epoch(source, batch_size):
@@ -135,6 +138,26 @@ def evaluation_batches(source, split, transforms, batch_size, unreadable, shard=
     return batches.take(evaluation_steps(source, split, batch_size * shard[1])).prefetch(
         tf.data.AUTOTUNE
     )
+
+
+def whole_images(source, split, transforms, unreadable):
+    """The readable images of a split in order, one by one, each as large as it is.
+
+    Args:
+        source, split, transforms, unreadable: As in `evaluation_batches`.
+
+    Returns:
+        A `tf.data.Dataset` of images `[H, W, 3]`, float32 in 0..255, and targets.
+    """
+    prepare = transforms.whole or transforms.evaluation
+
+    def load(encoded, target, name):
+        image, target, readable = prepare(encoded, target)
+        return (image, target), unreadable.watch(readable, name)
+
+    images = source.read(split).map(load, num_parallel_calls=tf.data.AUTOTUNE)
+    readable = images.filter(lambda example, readable: readable)
+    return readable.map(lambda example, readable: example).prefetch(tf.data.AUTOTUNE)
 
 
 def evaluation_steps(source, split, batch_size):

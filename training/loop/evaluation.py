@@ -2,18 +2,20 @@
 
 import sys
 
+import numpy as np
 import rich.progress
 import tensorflow as tf
 
 from common.errors import SettingError
-from training.data.batches import evaluation_batches
+from training.data.batches import whole_images
 
 
-def evaluate_networks(networks, task, source, split, transforms, batch_size, unreadable):
+def evaluate_networks(runs, task, source, split, transforms, batch_size, unreadable):
     """Runs networks over a split, on one device. The images are read once for all of them.
 
     Args:
-        networks: Dict of `keras.Model`s by name.
+        runs: By name, functions of images `[b, H, W, 3]` to outputs: what `Task.make_inference`
+            makes of networks.
         task: The `training.tasks.Task`.
         source: A `Source`.
         split: `train`, `validation` or `test`.
@@ -28,31 +30,47 @@ def evaluate_networks(networks, task, source, split, transforms, batch_size, unr
         UnreadableImagesError: If too many images cannot be read.
         SettingError: If none can.
     """
-    runs = {name: _compiled(network) for name, network in networks.items()}
-    reports = {name: task.make_report(task, source) for name in networks}
-    batches = evaluation_batches(source, split, transforms, batch_size, unreadable)
+    # Traced again for the second size; from then on for any.
+    runs = {name: tf.function(run, reduce_retracing=True) for name, run in runs.items()}
+    reports = {name: task.make_report(task, source) for name in runs}
+    examples = whole_images(source, split, transforms, unreadable).as_numpy_iterator()
     shown = rich.progress.track(
-        batches,
+        examples,
         description=f"evaluating on {split}",
+        total=source.counts[split],
         transient=True,
         disable=not sys.stdout.isatty(),
     )
-    for images, targets, weights in shown:
-        counted = weights.numpy() > 0
-        readable_images, readable_targets = _rows((images, targets), counted)
+    for images, targets in batches_of_a_size(shown, batch_size):
         for name, run in runs.items():
-            if counted.any():
-                reports[name].add(readable_images, _rows(run(images), counted), readable_targets)
+            outputs = tf.nest.map_structure(lambda tensor: tensor.numpy(), run(images))
+            reports[name].add(images, outputs, targets)
         unreadable.check()
+    unreadable.check()
     if not all(report.images for report in reports.values()):
         raise SettingError(f"no image of {split} can be read")
     return reports
 
 
-def _compiled(network):
-    return tf.function(lambda images: network(images, training=False))
+def batches_of_a_size(examples, batch_size):
+    """Batches of examples that follow one another and have the same size.
+
+    Args:
+        examples: An iterable of images `[H, W, 3]` and targets, structures of arrays.
+        batch_size: Examples in a batch at most.
+
+    Returns:
+        A generator of images `[b, H, W, 3]` and targets `[b, …]`.
+    """
+    batch = []
+    for example in examples:
+        if batch and (example[0].shape != batch[0][0].shape or len(batch) == batch_size):
+            yield _stack(batch)
+            batch = []
+        batch.append(example)
+    if batch:
+        yield _stack(batch)
 
 
-def _rows(tensors, chosen):
-    """Arrays of those rows of tensors that a boolean array chooses."""
-    return tf.nest.map_structure(lambda tensor: tensor.numpy()[chosen], tensors)
+def _stack(batch):
+    return tf.nest.map_structure(lambda *arrays: np.stack(arrays), *batch)

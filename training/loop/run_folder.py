@@ -77,7 +77,10 @@ def write_end(run):
     folder, task = run.settings.out, run.task
     save_networks(folder, run.trainer)
     names = [name for name in (MODEL, EMA_MODEL) if (folder / name).exists()]
-    networks = {name: load_network(folder / name) for name in names}
+    networks = {
+        name: task.make_inference(load_network(folder / name), run.recipe.settings)
+        for name in names
+    }
     batch_size = run.recipe.batch_size
     reports = evaluate_networks(
         networks, task, run.source, "test", run.transforms, batch_size, run.unreadable
@@ -100,11 +103,11 @@ def write_end(run):
 def save_networks(folder, trainer):
     """Writes `model.keras`, and `model_ema.keras` with the averaged weights if there are any."""
     with replacing(folder / MODEL) as path:
-        trainer.network.save(path, include_optimizer=False)
+        trainer.finished.save(path, include_optimizer=False)
     if trainer.averages:
         trainer.swap_averages()
         with replacing(folder / EMA_MODEL) as path:
-            trainer.network.save(path, include_optimizer=False)
+            trainer.finished.save(path, include_optimizer=False)
         trainer.swap_averages()
 
 

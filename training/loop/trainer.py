@@ -18,13 +18,14 @@ class Trainer(keras.Model):
     Create it in the strategy's scope.
 
     Args:
-        network: A `keras.Model` of images to outputs.
+        network: A `keras.Model` of images to outputs. What `task.finish` makes of it is evaluated.
         task: The `training.tasks.Task`.
         metrics: List of `keras.metrics.Metric` that take targets and outputs.
         accumulate: Micro-batches in a step of a replica.
         ema_decay: Decay of the moving average of the weights, in `[0, 1)`; 0 for no average.
 
     Attributes:
+        finished: The network that the run leaves; the trained one's weights are its own.
         averages: The moving averages of the weights, in the order of `averaged`; empty without.
         averaged: The variables that are averaged: weights and BatchNorm's statistics.
     """
@@ -32,6 +33,7 @@ class Trainer(keras.Model):
     def __init__(self, network, task, metrics=(), accumulate=1, ema_decay=0.0):
         super().__init__(name="trainer")
         self.network = network
+        self.finished = task.finish(network)
         self.task = task
         self.accumulate = accumulate
         self.ema_decay = ema_decay
@@ -81,7 +83,7 @@ class Trainer(keras.Model):
             data: Images `[b, H, W, 3]`, targets as in training, and weights `[b]`.
         """
         images, targets, weights = data
-        outputs = self.network(images, training=False)
+        outputs = self.finished(images, training=False)
         losses, counts = self.task.loss(outputs, targets), self.task.count(targets)
         means = tf.math.divide_no_nan(losses, counts)
         self.loss.update_state(means, sample_weight=weights * counts)

@@ -3,6 +3,7 @@ and detecting. The loop, the batches and the programs never ask which task it is
 
 import dataclasses
 import sys
+import types
 import typing
 
 import numpy as np
@@ -33,7 +34,7 @@ class Report:
         """Takes the results of some images into account.
 
         Args:
-            images: float32 `[b, H, W, 3]`, values in 0..255, as the network got them.
+            images: float32 `[b, H, W, 3]`, values in 0..255.
             outputs: What the network gave: arrays whose first axis is the image.
             targets: What it should have given, as `Task.loss` takes it.
 
@@ -55,7 +56,8 @@ class Report:
         return {"loss": float(np.concatenate(self._losses).sum() / self._total())}
 
     def classes(self):
-        """For each class that occurs, a dict of `images` and of the task's score; none here."""
+        """For each class that occurs, a dict of `images` and of the task's `class_score`; none
+        here."""
         return {}
 
     def draw(self, folder):
@@ -68,6 +70,23 @@ class Report:
 def count_images(targets):
     """1 for each image: the loss is averaged over images. float32 `[b]`."""
     return tf.ones(tf.shape(tf.nest.flatten(targets)[0])[:1])
+
+
+class Prediction(typing.NamedTuple):
+    """What a network says about an image.
+
+    Attributes:
+        lines: Texts to print.
+        files: Contents of files to write, bytes, by the end of their names, such as `-mask.png`.
+    """
+
+    lines: list[str]
+    files: dict[str, bytes] = types.MappingProxyType({})
+
+
+def plain_inference(network, settings):
+    """A network as a function of images to outputs."""
+    return lambda images: network(images, training=False)
 
 
 def no_predictions(trained, images):
@@ -90,12 +109,20 @@ class Task:
         make_network: `(recipe, source)` to the `keras.Model` that is trained, from images in
             0..255 to outputs.
         loss: `(outputs, targets)` to the loss of each image, float32 `[b]`: a sum over what
-            `count` counts.
+            `count` counts. The outputs are those of the network, or of the finished one.
+        finish: `network` that was trained to the one that is evaluated, saved and deployed, on the
+            same weights: without what only training needs. The network itself, unless given.
+        make_inference: `(network, settings)`, the recipe's, to a function of images `[b, H, W, 3]`
+            of any one size to the outputs of the finished network, for scores on whole images.
+        multi_scale: Whether `make_inference` takes `scales` and `flip` as well, to average over
+            several sizes of an image, and over mirrored ones.
         count: `targets` to float32 `[b]`: what each image adds to the number by which the sum of
             the losses is divided, over all replicas. Images, unless given.
         make_metrics: `source` to a list of `keras.metrics.Metric`, updated with targets, outputs
             and a weight for each image.
         score: Name of the number that is shown beside the loss.
+        class_score: Name of the number that `Report.classes` has for each class; `score`, unless
+            given.
         settings: Frozen dataclass of the recipe's `settings`.
         open_source: `(dataset, data_dir)` to a `Source`.
         describe: `source` to a few words about the targets, such as `10 classes`.
@@ -103,15 +130,20 @@ class Task:
         contents: A few words for each file that the task writes, by name, for the user.
         make_report: `(task, source)` to a `Report`.
         predict: `(trained, images)`, a `common.trained.Trained` and uint8 arrays `[H, W, 3]` of any
-            sizes, to a list of lines of text for each image.
+            sizes, to a `Prediction` for each image.
+        predicted: A few words for each file of a `Prediction`, by the end of its name.
     """
 
     make_transforms: typing.Callable
     make_network: typing.Callable
     loss: typing.Callable
+    finish: typing.Callable = lambda network: network
+    make_inference: typing.Callable = plain_inference
+    multi_scale: bool = False
     count: typing.Callable = count_images
     make_metrics: typing.Callable = lambda source: []
     score: str = "loss"
+    class_score: str | None = None
     settings: type = NoSettings
     open_source: typing.Callable = open_source
     describe: typing.Callable = lambda source: "no classes"
@@ -119,6 +151,7 @@ class Task:
     contents: dict = dataclasses.field(default_factory=dict)
     make_report: typing.Callable = Report
     predict: typing.Callable = no_predictions
+    predicted: dict = dataclasses.field(default_factory=dict)
 
 
 def load_task(name):

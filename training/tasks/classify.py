@@ -19,7 +19,7 @@ from training.data.batches import Transforms
 from training.data.decoding import decode
 from training.data.geometry import random_mirror, random_window
 from training.data.seeds import following
-from training.tasks import Report, Task
+from training.tasks import Prediction, Report, Task
 
 TOP = 5
 EXAMPLES = 5
@@ -238,7 +238,7 @@ def predict(trained, images):
         images: uint8 arrays `[H, W, 3]`, values in 0..255; asked for one after the other.
 
     Returns:
-        For each image, a list of lines: probability and class, best first.
+        For each image a `Prediction` whose lines are probability and class, best first.
 
     Raises:
         SettingError: If the run's labels are not those of the network, or its outputs are NaN.
@@ -250,10 +250,12 @@ def predict(trained, images):
     if not np.isfinite(probabilities).all():
         raise SettingError(f"argument RUN: {trained.file} gives probabilities that are not finite")
     return [
-        [
-            f"{scores[index]:7.2%}  {labels[index]}"
-            for index in np.argsort(-scores, kind="stable")[:TOP]
-        ]
+        Prediction(
+            [
+                f"{scores[index]:7.2%}  {labels[index]}"
+                for index in np.argsort(-scores, kind="stable")[:TOP]
+            ]
+        )
         for scores in probabilities
     ]
 

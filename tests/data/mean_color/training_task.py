@@ -6,7 +6,7 @@ import tensorflow as tf
 from common.preparation import evaluation_image
 from training.data.batches import Transforms
 from training.data.decoding import decode
-from training.tasks import Task
+from training.tasks import Prediction, Task
 
 
 def make_transforms(recipe, source):
@@ -33,7 +33,8 @@ def loss(colors, targets):
 def predict(trained, images):
     size = trained.network.input_shape[1]
     batch = tf.stack([evaluation_image(image, size) for image in images])
-    return [[f"{color.round(3)}"] for color in trained.network.predict_on_batch(batch)]
+    colors = trained.network.predict_on_batch(batch)
+    return [Prediction([f"{color.round(3)}"]) for color in colors]
 
 
 TASK = Task(make_transforms, make_network, loss, predict=predict)

@@ -57,10 +57,14 @@ def network(factor):
     return keras.Model(images, factor * keras.ops.mean(images, axis=(1, 2, 3)))
 
 
+def inference(factor):
+    return TASK.make_inference(network(factor), {})
+
+
 def test_reports_have_every_readable_image_once():
     unreadable = Unreadable(1)
-    networks = {"once": network(1.0), "twice": network(2.0)}
-    reports = evaluate_networks(networks, TASK, SOURCE, "test", TRANSFORMS, 4, unreadable)
+    runs = {"once": inference(1.0), "twice": inference(2.0)}
+    reports = evaluate_networks(runs, TASK, SOURCE, "test", TRANSFORMS, 4, unreadable)
     numbers = np.array([0, 1, 2, 3, 4, 6, 7, 8, 9, 10])
     for name, factor in (("once", 1), ("twice", 2)):
         images, outputs, targets = (
@@ -76,9 +80,9 @@ def test_reports_have_every_readable_image_once():
 
 
 def test_too_many_unreadable_images_end_it():
-    networks = {"once": network(1.0)}
+    runs = {"once": inference(1.0)}
     with pytest.raises(UnreadableImagesError, match=r"limit of 0 \(--max-unreadable\)$"):
-        evaluate_networks(networks, TASK, SOURCE, "test", TRANSFORMS, 64, Unreadable(0))
+        evaluate_networks(runs, TASK, SOURCE, "test", TRANSFORMS, 64, Unreadable(0))
 
 
 def test_a_split_without_a_readable_image_is_an_error():
@@ -89,5 +93,29 @@ def test_a_split_without_a_readable_image_is_an_error():
     )
     with pytest.raises(SettingError, match="no image of test can be read"):
         evaluate_networks(
-            {"once": network(1.0)}, TASK, source, "test", TRANSFORMS, 4, Unreadable(1)
+            {"once": inference(1.0)}, TASK, source, "test", TRANSFORMS, 4, Unreadable(1)
         )
+
+
+def test_images_of_their_own_sizes_go_in_batches_of_one_size():
+    """What follows one another with the same size is a batch; whole images come from `whole`."""
+
+    def whole(encoded, target):
+        number = tf.strings.to_number(encoded, tf.int32)
+        side = 2 + number // 4
+        image = tf.fill((side, 3, 3), tf.cast(number, tf.float32))
+        return image, {"number": tf.cast(target, tf.float32)}, target != 5
+
+    def sizes(images):
+        return tf.reduce_mean(images, axis=(1, 2, 3))
+
+    transforms = Transforms(None, None, load, whole)
+    report = evaluate_networks(
+        {"sizes": sizes}, TASK, SOURCE, "test", transforms, 3, Unreadable(1)
+    )["sizes"]
+    shapes = [images.shape[:2] for images, *_ in report.parts]
+    assert shapes == [(3, 2), (1, 2), (3, 3), (3, 4)]
+    numbers = [0, 1, 2, 3, 4, 6, 7, 8, 9, 10]
+    found = np.concatenate([outputs for _, outputs, _ in report.parts])
+    np.testing.assert_allclose(found, numbers, rtol=1e-6)
+    assert report.scores() == {"loss": pytest.approx(0.0, abs=1e-5)}

@@ -237,8 +237,9 @@ def test_predicts_the_most_probable_classes():
     first, second = classify.predict(trained, images)
     weights = np.exp(-np.arange(7.0))
     expected = [f"{weights[i] / weights.sum():7.2%}" for i in range(5)]
-    assert first == [f"{expected[i]}  class {6 - i}" for i in range(5)]
-    assert second == [f"{expected[i]}  class {i}" for i in range(5)]
+    assert first.lines == [f"{expected[i]}  class {6 - i}" for i in range(5)]
+    assert second.lines == [f"{expected[i]}  class {i}" for i in range(5)]
+    assert not first.files
 
 
 def test_predicts_with_the_crop_of_the_run():
@@ -253,8 +254,8 @@ def test_predicts_with_the_crop_of_the_run():
             {"settings": settings},
             list("0123456"),
         )
-        ((line, *_),) = classify.predict(trained, [image])
-        best.append(int(line.split()[-1]))
+        (answer,) = classify.predict(trained, [image])
+        best.append(int(answer.lines[0].split()[-1]))
     assert best[0] < best[1] == 6
 
 
