@@ -60,9 +60,12 @@ def encode_mask(class_map, count):
     else:
         picture = Image.fromarray(class_map.astype(np.uint8)).convert("P")
         picture.putpalette(palette(count).tobytes())
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
+    return _encode(picture)
+
+
+def encode_picture(picture):
+    """Encodes a picture, uint8 `[H, W, 3]`, as a PNG: bytes."""
+    return _encode(Image.fromarray(picture))
 
 
 def overlay(image, class_map, labels):
@@ -120,6 +123,12 @@ def shares(class_map, count):
     pixels = np.bincount(known, minlength=count)
     order = np.argsort(-pixels, kind="stable")
     return [(int(place), float(pixels[place] / known.size)) for place in order if pixels[place]]
+
+
+def _encode(picture):
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return file.getvalue()
 
 
 def _blend(picture, class_map, labels):

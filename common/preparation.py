@@ -5,6 +5,8 @@ import tensorflow as tf
 from common.errors import SettingError
 from common.orientation import reversed_axes, turn
 
+LONGEST = 4  # short sides in the long side of a whole image: ADE20K's 2048 × 512 pixels
+
 
 def evaluation_image(image, size, crop_fraction=1.0, orientation=1):
     """Scales the short side of an image to `size / crop_fraction`, crops the center, and turns it.
@@ -45,6 +47,26 @@ def evaluation_image(image, size, crop_fraction=1.0, orientation=1):
         antialias=True,
     )
     return turn(tf.broadcast_to(crop[0], (size, size, 3)), orientation)
+
+
+def whole_size(shape, short_side=None, scale=1.0):
+    """Height and width that a whole image is scaled to, for networks that take any size.
+
+    Args:
+        shape: Height and width, int32 `[2]`.
+        short_side: Of the result, in pixels, unless the long side would get more than `LONGEST`
+            times as many; None for the image's own size.
+        scale: A further factor.
+
+    Returns:
+        int32 `[2]`, at least 1.
+    """
+    sides = tf.cast(shape, tf.float32)
+    if short_side is not None:
+        scale *= tf.minimum(
+            short_side / tf.reduce_min(sides), LONGEST * short_side / tf.reduce_max(sides)
+        )
+    return tf.maximum(tf.cast(tf.round(sides * scale), tf.int32), 1)
 
 
 def crop_fraction_of(recipe):

@@ -70,6 +70,27 @@ def plot_images(images, titles, path):
     _save(figure, path)
 
 
+def plot_pairs(rows, titles, path):
+    """Draws rows of pictures that belong together, two rows side by side.
+
+    Args:
+        rows: For each row a list of uint8 arrays `[H, W, 3]`, of any sizes.
+        titles: Of the columns, as many as pictures in a row.
+        path: File of the picture.
+    """
+    wide = 2 * len(titles)
+    high = -(-len(rows) // 2)
+    size = (3.4 * wide, 3.8 * high)
+    figure, axes = plt.subplots(high, wide, figsize=size, layout="constrained", squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    cells = [picture for row in rows for picture in row]
+    for place, (axis, picture) in enumerate(zip(axes.flat, cells, strict=False)):
+        axis.imshow(picture)
+        axis.set_title(titles[place % len(titles)], fontsize=9)
+    _save(figure, path)
+
+
 def _save(figure, path):
     figure.savefig(path, dpi=120)
     plt.close(figure)

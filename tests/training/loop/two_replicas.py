@@ -2,13 +2,15 @@
 
 Arguments: folder of TFDS data sets, dtype policy, and cases: names of attentions; `linear`, for
 Pale attention with linear projections; `mixed`, for several of these in one network; `pale_n`, for
-the network of that name; `additional losses`, for a step by hand.
+the network of that name; `additional losses`, for a step by hand; `segment`, for segmentation with
+ignored pixels that are spread unevenly over the images.
 """
 
 import dataclasses
 import json
 import pathlib
 import sys
+import tempfile
 
 if __name__ == "__main__":
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[3])
@@ -16,15 +18,19 @@ if __name__ == "__main__":
 import keras
 import numpy as np
 
+from pale_tf import PaleConfig, segmenter
 from tests.training.loop import additional
+from tests.training.mask_folder import photograph, write_pair
 from tests.training.small import small_network
 from training.data.batches import training_batches
+from training.data.mask_sources import open_mask_source
+from training.data.masks import IGNORED
 from training.data.sources import open_source
 from training.data.unreadable import Unreadable
 from training.distribution.strategies import distribute, make_strategy
 from training.loop.building import make_trainer
 from training.recipe import load_recipe
-from training.tasks import classify
+from training.tasks import classify, segment
 
 STEPS = 10
 IMAGE_SIZE = 64  # the maps of the stages: 16, 8, 4 and 2
@@ -69,20 +75,50 @@ def make_network(case):
     return small_network(10, IMAGE_SIZE, depths=(2, 1, 1, 1), **changes)
 
 
+def segmentation(recipe, folder):
+    """A recipe, a task and a source of photographs, of which every third has few pixels that
+    count."""
+    segmenter.DROPOUT = 0.0  # replicas draw masks of their own
+    for index in range(40):
+        image, mask = photograph(index, (64, 64))
+        if index % 3 == 0:
+            mask = np.where(np.arange(64)[:, None] < 50, IGNORED, mask).astype("uint8")
+        write_pair(pathlib.Path(folder), f"{index:02}", image, mask)
+    config = PaleConfig("small", 8, (1, 1, 1, 1), (2, 2, 2, 2), pale_size=2, drop_path_rate=0.0)
+    recipe = dataclasses.replace(
+        recipe,
+        task="segment",
+        model=config,
+        image_size=IMAGE_SIZE,
+        batch_size=16,
+        settings={"channels": 8},
+    )
+    return recipe, segment.TASK, open_mask_source(f"masks:{folder}")
+
+
 def compare(case, strategies, recipe, source):
     """Largest difference between the two, the largest move of a weight, and the largest number of
     images that one of them counts as right and the other does not."""
     if case == "additional losses":
-        differences = [additional.errors(strategy, 2) for strategy in strategies]
+        errors = [additional.errors(strategy, 2) for strategy in strategies]
         around_norm = additional.errors_around_batch_norm(strategies[1])
-        return max(float(np.max(differences)), around_norm), 1.0, 0
-    one, two = strategies
+        return max(float(np.max(errors)), around_norm), 1.0, 0
     task = classify.TASK
+    if case == "segment":
+        with tempfile.TemporaryDirectory() as folder:
+            recipe, task, source = segmentation(recipe, folder)
+            return differences(strategies, recipe, task, source)
     if case != "pale_n":
         task = dataclasses.replace(task, make_network=lambda recipe, source: make_network(case))
         recipe = dataclasses.replace(recipe, image_size=IMAGE_SIZE, batch_size=16)
     if case == "linear":  # no statistics of BatchNorm move; AdamW's ten steps have to be longer
         recipe = dataclasses.replace(recipe, base_batch_size=16)
+    return differences(strategies, recipe, task, source)
+
+
+def differences(strategies, recipe, task, source):
+    """What `compare` gives, of a task."""
+    one, two = strategies
     before, expected, right = train(one, recipe, task, source, ())
     # Rematerialization changes no number.
     _, actual, also_right = train(two, recipe, task, source, (1, 2, 3, 4))

@@ -1,0 +1,347 @@
+"""Semantic segmentation: a class for each pixel, by UPerNet."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from common.errors import SettingError
+from common.files import replacing
+from common.labels import labels_of, labels_text
+from common.overlays import encode_mask, encode_picture, overlay, shares
+from common.preparation import whole_size
+from common.run_files import LABELS
+from pale_tf import pale_segmenter
+from pale_tf.backbone import IMAGE_MEAN, PaleModel
+from pale_tf.configs import resolve_config
+from pale_tf.segmenter import activate
+from training import pictures
+from training.data.batches import Transforms
+from training.data.decoding import decode
+from training.data.geometry import (
+    central_placement,
+    place_image,
+    place_mask,
+    random_mirror,
+    random_placement,
+)
+from training.data.mask_sources import open_mask_source
+from training.data.masks import IGNORED, decode_mask
+from training.data.photometric import distort_colors
+from training.data.seeds import following
+from training.tasks import Prediction, Report, Task
+
+AUXILIARY = 0.4  # weight of the auxiliary head's loss (Zhao et al. 2017; mmsegmentation)
+EXAMPLES = 5
+WORST = 12
+FILL = IMAGE_MEAN.astype("float32")  # of what lies outside of an image: 0 once normalized
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Settings of segmentation in a recipe. A value of 0, None or False is off.
+
+    Args:
+        channels: Channels of the head; 512 in the paper.
+        auxiliary: Whether an auxiliary head is trained too.
+        output_norms: Whether the levels of the pyramid are normed in front of the head.
+        short_side: Short side, in pixels, that whole images are scaled to before anything else, or
+            None for their own. The long side gets four times as many at most.
+        scales: Least and largest random scale in training, beside that of `short_side`.
+        most: Largest share of a random crop that one class may fill, if ten draws give such a crop.
+        flip: Whether half of the images are mirrored, left to right.
+        photometric: Whether brightness, contrast, saturation and hue change at random.
+    """
+
+    channels: int = 512
+    auxiliary: bool = True
+    output_norms: bool = False
+    short_side: int | None = None
+    scales: tuple[float, float] = (1.0, 1.0)
+    most: float = 1.0
+    flip: bool = False
+    photometric: bool = False
+
+
+def make_transforms(recipe, source):
+    """Makes the `Transforms` of a recipe. Targets are classes, uint8 `[S, S]`; 255 is ignored."""
+    settings, size = Settings(**recipe.settings), recipe.image_size
+    low, high = settings.scales
+
+    def read(encoded, encoded_mask, guarded=True):
+        image, readable = decode(encoded, guarded=guarded)
+        mask, mask_readable = decode_mask(encoded_mask, source.table)
+        readable &= mask_readable & tf.reduce_all(tf.shape(image)[:2] == tf.shape(mask))
+        # Of what cannot be read, one pixel each: the rest goes on with equal sizes.
+        blank = tf.zeros((1, 1, 3), tf.uint8), tf.constant([[IGNORED]], tf.uint8)
+        image, mask = tf.cond(readable, lambda: (image, mask), lambda: blank)
+        return image, mask, readable
+
+    def training(encoded, encoded_mask, seed, guarded):
+        image, mask, readable = read(encoded, encoded_mask, guarded)
+        scale = low + (high - low) * tf.random.stateless_uniform((), following(seed, 1))
+        scaled = whole_size(tf.shape(mask), settings.short_side, scale)
+        placement = random_placement(mask, scaled, size, seed, settings.most)
+        image = place_image(image, placement, size, FILL)
+        mask = place_mask(mask, placement, size)[..., None]
+        if settings.flip:  # both by the same seed
+            image = random_mirror(image, following(seed, 2))
+            mask = random_mirror(mask, following(seed, 2))
+        if settings.photometric:
+            image = distort_colors(image, following(seed, 3))
+        return image, mask[..., 0], readable
+
+    def evaluation(encoded, encoded_mask):
+        image, mask, readable = read(encoded, encoded_mask)
+        placement = central_placement(whole_size(tf.shape(mask), settings.short_side), size)
+        return (
+            place_image(image, placement, size, FILL),
+            place_mask(mask, placement, size),
+            readable,
+        )
+
+    def whole(encoded, encoded_mask):
+        image, mask, readable = read(encoded, encoded_mask)
+        return tf.cast(image, tf.float32), mask, readable
+
+    return Transforms(training, lambda images, masks, seed: (images, masks), evaluation, whole)
+
+
+def make_network(recipe, source):
+    """Builds the segmenter of a recipe, from images in 0..255 of any size to logits by head."""
+    settings = Settings(**recipe.settings)
+    config = resolve_config(recipe.model)
+    if recipe.attention is not None:
+        config = dataclasses.replace(config, attention=recipe.attention)
+    network = pale_segmenter(
+        config,
+        len(source.labels),
+        channels=settings.channels,
+        auxiliary=settings.auxiliary,
+        classifier_activation=None,
+        output_norms=settings.output_norms,
+        drop_path_rate=recipe.drop_path_rate,
+    )
+    if settings.auxiliary:
+        return network
+    return PaleModel(network.input, {"main": network.output}, name=network.name)
+
+
+def finish(network):
+    """The network without its auxiliary head, from images to probabilities."""
+    return PaleModel(network.input, activate(network.output["main"]), name=network.name)
+
+
+def loss(outputs, targets):
+    """The loss of each image: cross-entropy, summed over the pixels that are not ignored.
+
+    (mmsegmentation divides by all pixels, ignored ones too; transformers by those that count.)
+
+    Args:
+        outputs: Of the trained network, a dict of logits `[b, H, W, classes]`: `main` and, counted
+            with `AUXILIARY`, `auxiliary`. Or of the finished one, probabilities.
+        targets: Classes, uint8 `[b, H, W]`.
+
+    Returns:
+        float32 `[b]`.
+    """
+    counted = targets != IGNORED
+    labels = tf.where(counted, tf.cast(targets, tf.int32), 0)
+
+    def total(losses):
+        return tf.reduce_sum(tf.where(counted, losses, 0.0), axis=(1, 2))
+
+    if not isinstance(outputs, dict):
+        right = tf.gather(outputs, labels, batch_dims=3)
+        return total(-tf.math.log(tf.maximum(right, np.finfo("float32").tiny)))
+    losses = {
+        head: total(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        for head, logits in outputs.items()
+    }
+    return losses["main"] + AUXILIARY * losses.get("auxiliary", 0.0)
+
+
+def count_pixels(targets):
+    """Pixels of each image that are not ignored, float32 `[b]`."""
+    return tf.reduce_sum(tf.cast(targets != IGNORED, tf.float32), axis=(1, 2))
+
+
+class MeanIoU(keras.metrics.MeanIoU):
+    """Keras' mean IoU over the classes that occur, of scores and of targets that may be ignored."""
+
+    def __init__(self, classes, name="miou"):
+        # Of pixels, there are more than 32 bits count.
+        super().__init__(classes, name, "int64", ignore_class=IGNORED, sparse_y_pred=False)
+
+    def update_state(self, targets, outputs, sample_weight=None):
+        """Counts pixels.
+
+        Args:
+            targets: Classes `[b, H, W]`.
+            outputs: As in `loss`.
+            sample_weight: Weights of the images, whole numbers `[b]`, or None.
+        """
+        scores = outputs["main"] if isinstance(outputs, dict) else outputs
+        if sample_weight is not None:
+            weights = tf.cast(sample_weight, tf.int64)[:, None, None]
+            sample_weight = tf.broadcast_to(weights, tf.shape(targets))
+        return super().update_state(tf.cast(targets, tf.int64), scores, sample_weight)
+
+
+def make_inference(network, settings, scales=(1.0,), flip=False):
+    """Makes the test of whole images: on several sizes, mirrored too, and averaged.
+
+    Args:
+        network: A finished network.
+        settings: The recipe's `settings`.
+        scales: Factors of the size that whole images have.
+        flip: Whether each size is also tested mirrored, left to right.
+
+    Returns:
+        A function of images `[b, H, W, 3]`, values in 0..255, to probabilities
+        `[b, H, W, classes]`.
+    """
+    short_side = Settings(**settings).short_side
+
+    def infer(images):
+        shape, results = tf.shape(images)[1:3], []
+        for scale in scales:
+            scaled = tf.image.resize(images, whole_size(shape, short_side, scale), antialias=True)
+            for mirrored in (False, True)[: 1 + flip]:
+                given = tf.reverse(scaled, [2]) if mirrored else scaled
+                found = tf.image.resize(network(given, training=False), shape)
+                results.append(tf.reverse(found, [2]) if mirrored else found)
+        return tf.add_n(results) / len(results)
+
+    return infer
+
+
+class SegmentationReport(Report):
+    """Mean IoU, IoU of each class, the share of right pixels, and the images with the most loss."""
+
+    def __init__(self, task, source):
+        super().__init__(task, source)
+        count = len(source.labels)
+        self.matrix = np.zeros((count, count), np.int64)  # pixels by class and predicted class
+        self._seen = np.zeros(count, int)  # images in which a class is
+        self._worst = []  # (mean loss, index, image, target, prediction), the most loss first
+        self._examples = []
+
+    def add(self, images, outputs, targets):
+        losses = super().add(images, outputs, targets)
+        means = losses / np.maximum(self.task.count(targets), 1)
+        first = self.images - len(images)
+        found = outputs.argmax(axis=-1).astype("uint8")
+        for place, (image, target, classes) in enumerate(zip(images, targets, found, strict=True)):
+            counted = target != IGNORED
+            pairs = target[counted].astype(int) * len(self.matrix) + classes[counted]
+            self.matrix += np.bincount(pairs, minlength=self.matrix.size).reshape(self.matrix.shape)
+            self._seen[np.unique(target[counted])] += 1
+            self._worst.append((means[place], first + place, image, target, classes))
+        worst = sorted(self._worst, key=lambda entry: (-entry[0], entry[1]))[:WORST]
+        # Copies: a part of a batch would keep the whole batch.
+        self._worst = [(loss, index, *map(np.array, arrays)) for loss, index, *arrays in worst]
+        self._examples.extend(map(np.array, images[: EXAMPLES - len(self._examples)]))
+        return losses
+
+    def _ious(self):
+        """IoU of each class, NaN for one that is neither there nor predicted."""
+        right = np.diag(self.matrix)
+        union = self.matrix.sum(axis=0) + self.matrix.sum(axis=1) - right
+        return np.where(union, right / np.maximum(union, 1), np.nan)
+
+    def scores(self):
+        pixels = max(self.matrix.sum(), 1)
+        return {
+            "miou": float(np.nanmean(self._ious())),
+            "pixel_accuracy": float(np.trace(self.matrix) / pixels),
+            **super().scores(),
+        }
+
+    def classes(self):
+        return {
+            self.source.labels[index]: {"images": int(self._seen[index]), "iou": float(iou)}
+            for index, iou in enumerate(self._ious())
+            if not np.isnan(iou)
+        }
+
+    def draw(self, folder):
+        """Writes the confusion matrix, the worst images beside the truth, and a few examples."""
+        names = self.source.labels
+        with replacing(folder / "confusion.png") as path:
+            pictures.plot_confusion(self.matrix, names, path)
+        rows = [
+            [overlay(image, target, names), overlay(image, found, names)]
+            for *_, image, target, found in self._worst
+        ]
+        with replacing(folder / "worst.png") as path:
+            pictures.plot_pairs(rows, ("truth", "prediction"), path)
+        (folder / "examples").mkdir(exist_ok=True)
+        for index, image in enumerate(self._examples):
+            with replacing(folder / "examples" / f"{index + 1}.png") as path:
+                keras.utils.save_img(path, image, scale=False)
+
+
+def predict(trained, images):
+    """The classes of the pixels of images.
+
+    Args:
+        trained: A `common.trained.Trained`.
+        images: uint8 arrays `[H, W, 3]`, values in 0..255; asked for one after the other.
+
+    Returns:
+        For each image a `Prediction`: a line for each class that occurs, with its share of the
+        pixels; the mask as a PNG with a palette, and the same over the image with a legend.
+
+    Raises:
+        SettingError: If the run's labels are not those of the network, or its outputs are NaN.
+    """
+    labels = labels_of(trained)
+    infer = tf.function(
+        make_inference(trained.network, trained.recipe["settings"]), reduce_retracing=True
+    )
+    predictions = []
+    for image in images:
+        probabilities = infer(image[None].astype("float32")).numpy()[0]
+        if not np.isfinite(probabilities).all():
+            raise SettingError(
+                f"argument RUN: {trained.file} gives probabilities that are not finite"
+            )
+        classes = probabilities.argmax(axis=-1)
+        lines = [f"{share:7.2%}  {labels[index]}" for index, share in shares(classes, len(labels))]
+        files = {
+            "-mask.png": encode_mask(classes, len(labels)),
+            "-overlay.png": encode_picture(overlay(image, classes, labels)),
+        }
+        predictions.append(Prediction(lines, files))
+    return predictions
+
+
+TASK = Task(
+    make_transforms=make_transforms,
+    make_network=make_network,
+    loss=loss,
+    finish=finish,
+    make_inference=make_inference,
+    multi_scale=True,
+    count=count_pixels,
+    make_metrics=lambda source: [MeanIoU(len(source.labels))],
+    score="miou",
+    class_score="iou",
+    settings=Settings,
+    open_source=open_mask_source,
+    describe=lambda source: f"{len(source.labels)} classes of pixels",
+    files=lambda source: {LABELS: labels_text(source.labels)},
+    contents={
+        LABELS: "its classes",
+        "confusion.png": "which classes are taken for which",
+        "worst.png": "the test images with the highest loss, beside the truth",
+    },
+    make_report=SegmentationReport,
+    predict=predict,
+    predicted={
+        "-mask.png": "the class of each pixel, as a PNG with a palette",
+        "-overlay.png": "the same over the image, with a legend",
+    },
+)
