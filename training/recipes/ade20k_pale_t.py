@@ -3,12 +3,13 @@
 python training/fit.py --recipe ade20k_pale_t --dataset ade20k:ADEChallengeData2016 \\
     --weights IMAGENET_RUN --strategy mirrored --precision mixed_bfloat16 --out RUN --resume
 
-The paper says that it trains UPerNet with mmsegmentation for 160k steps with batches of 16, and
-tests on one scale and on several (`evaluate.py --scales 0.5 0.75 1 1.25 1.5 1.75 --flip`). All
-else is the recipe of Swin (Liu et al. 2021) and CSWin (Dong et al. 2022): AdamW, learning rate
-6e-5, weight decay 0.01, linear warm-up of 1,500 steps and linear decay to 0, drop-path 0.3, short
-side 512 and at most 2048 on the long one, random scale 0.5 to 2, crops of 512×512 of which no class
-fills more than 75%, mirroring, photometric distortion, and an auxiliary head with weight 0.4.
+The paper's: 160k steps with batches of 16 at 512×512. All else is the recipe of Swin (Liu et al.
+2021) and CSWin (Dong et al. 2022): AdamW, learning rate 6e-5, weight decay 0.01, linear warm-up of
+1,500 steps and linear decay to 0, drop-path 0.3, short side 512 and at most 2048 on the long one,
+random scale 0.5 to 2, crops of which no class fills more than 75%, mirroring, photometric
+distortion, an auxiliary head with weight 0.4, and for the multi-scale test
+`evaluate.py --scales 0.5 0.75 1 1.25 1.5 1.75 --flip`. Where that recipe leaves weights of the
+auxiliary head and dropout open, they are mmsegmentation's.
 127 epochs of 1,263 steps are 160,401 steps.
 """
 
