@@ -52,8 +52,10 @@ class ConvNorm(Foldable, keras.layers.Layer):
 
     def call(self, inputs, training=None):
         x = self.convolve(inputs)
-        x = self.norm(x, training=training) if self.normalize else x + self.bias
-        return ops.relu(x)
+        if self.normalize:
+            return ops.relu(self.norm(x, training=training))
+        # Not `+`: Keras' operation adds a bias, which TensorFlow fuses with what is around it.
+        return ops.relu(ops.add(x, self.bias))
 
     def convolve(self, inputs):
         """The convolution alone."""
