@@ -52,4 +52,4 @@ def write(folder, network, function):
 
 def write_lite(network, file, task=TASK):
     """Writes what export makes for LiteRT, for one image."""
-    pathlib.Path(file).write_bytes(convert(inference_network(network, task), 1))
+    pathlib.Path(file).write_bytes(convert(inference_network(network, task), task, 1))

@@ -34,10 +34,10 @@ def labels_text(labels):
 
 
 def labels_of(trained):
-    """Returns the names of the classes of a classifier.
+    """Returns the names of the classes of a network.
 
     Args:
-        trained: A `common.trained.Trained` whose network ends in `[N, classes]`.
+        trained: A `common.trained.Trained` whose network ends in `[…, classes]`.
 
     Returns:
         List of texts: the labels of the run or, without any, the numbers of the classes.

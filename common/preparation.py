@@ -4,7 +4,9 @@ import tensorflow as tf
 
 from common.errors import SettingError
 from common.orientation import reversed_axes, turn
+from pale_tf.backbone import IMAGE_MEAN
 
+WHOLE_PIXELS = 2**20  # of a whole image, as a network gets it: bounds the memory of dense outputs
 LONGEST = 4  # short sides in the long side of a whole image: ADE20K's 2048 × 512 pixels
 
 
@@ -49,24 +51,75 @@ def evaluation_image(image, size, crop_fraction=1.0, orientation=1):
     return turn(tf.broadcast_to(crop[0], (size, size, 3)), orientation)
 
 
-def whole_size(shape, short_side=None, scale=1.0):
-    """Height and width that a whole image is scaled to, for networks that take any size.
+def whole_size(sides, short_side=None, scale=1.0, most=None):
+    """Height and width in which a network of images of any size gets a whole image.
 
     Args:
-        shape: Height and width, int32 `[2]`.
+        sides: Height and width of the image, integers `[2]`.
         short_side: Of the result, in pixels, unless the long side would get more than `LONGEST`
             times as many; None for the image's own size.
         scale: A further factor.
+        most: Pixels of the result at most, about; None for any number.
 
     Returns:
         int32 `[2]`, at least 1.
     """
-    sides = tf.cast(shape, tf.float32)
+    sides = tf.cast(sides, tf.float64)
     if short_side is not None:
-        scale *= tf.minimum(
-            short_side / tf.reduce_min(sides), LONGEST * short_side / tf.reduce_max(sides)
-        )
-    return tf.maximum(tf.cast(tf.round(sides * scale), tf.int32), 1)
+        shorter, longer = tf.reduce_min(sides), tf.reduce_max(sides)
+        sides *= tf.minimum(short_side / shorter, LONGEST * short_side / longer)
+    sides *= tf.cast(scale, tf.float64)
+    if most is not None:
+        sides *= tf.minimum(tf.sqrt(most / tf.reduce_prod(sides)), 1.0)
+        sides = tf.minimum(sides, most)
+    return tf.cast(tf.maximum(tf.round(sides), 1.0), tf.int32)
+
+
+def whole_image(image, short_side=None, orientation=1):
+    """Scales a whole image to `whole_size`, `WHOLE_PIXELS` at most, with antialiasing; turns it.
+
+    Args:
+        image: `[H, W, 1]` or `[H, W, 3]`, any real dtype, values in 0..255.
+        short_side: As in `whole_size`.
+        orientation: How to turn the image, as in `common.orientation.turn`.
+
+    Returns:
+        float32 `[h, w, 3]`.
+    """
+    size = whole_size(tf.shape(image)[:2], short_side, most=WHOLE_PIXELS)
+    return _scaled(image, size, orientation)
+
+
+def fitted_size(sides, size):
+    """Height and width, int32 `[2]`, of an image whose longer side is scaled to `size`."""
+    sides = tf.cast(sides, tf.float64)
+    scaled = tf.round(sides * size / tf.reduce_max(sides))
+    return tf.cast(tf.maximum(scaled, 1.0), tf.int32)
+
+
+def fitted_image(image, size, orientation=1):
+    """Fits a whole image into a square: scales its longer side, with antialiasing, and turns it.
+
+    Args:
+        image: `[H, W, 1]` or `[H, W, 3]`, any real dtype, values in 0..255.
+        size: Height and width of the square, in pixels.
+        orientation: How to turn the image, as in `common.orientation.turn`.
+
+    Returns:
+        float32 `[size, size, 3]`: the image at the top left, ImageNet's mean below or beside it.
+    """
+    scaled = _scaled(image, fitted_size(tf.shape(image)[:2], size), orientation)
+    height, width, _ = tf.unstack(tf.shape(scaled))
+    margins = ((0, size - height), (0, size - width), (0, 0))
+    outside = tf.pad(tf.zeros_like(scaled), margins, constant_values=1.0)
+    fitted = tf.pad(scaled, margins) + outside * tf.constant(IMAGE_MEAN, tf.float32)
+    return tf.ensure_shape(fitted, (size, size, 3))
+
+
+def _scaled(image, size, orientation):
+    """An image in another size, then turned: float32 `[h, w, 3]`."""
+    scaled = tf.image.resize(image, size, antialias=True)
+    return turn(tf.broadcast_to(scaled, (*tf.unstack(size), 3)), orientation)
 
 
 def crop_fraction_of(recipe):
@@ -81,3 +134,17 @@ def crop_fraction_of(recipe):
             f"the run's `crop_fraction` must be a number above 0, at most 1. Received: {fraction!r}"
         )
     return fraction
+
+
+def short_side_of(recipe):
+    """The `short_side` of a run's recipe, see `whole_size`; None if its task has none.
+
+    Raises:
+        SettingError: If it is no number of pixels.
+    """
+    short = recipe["settings"].get("short_side")
+    if short is not None and (type(short) is not int or short < 1):
+        raise SettingError(
+            f"the run's `short_side` must be a number of pixels, or null. Received: {short!r}"
+        )
+    return short

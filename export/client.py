@@ -1,6 +1,7 @@
 """Asks TF Serving about images: `python export/client.py --model NAME IMAGE…`."""
 
 import argparse
+import contextlib
 import os
 import pathlib
 import sys
@@ -9,7 +10,7 @@ import time
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import Parser, positive_float, positive_int, printable
+from common.cli import Parser, make_folder, positive_float, positive_int, printable
 from common.errors import ProgramError, SettingError
 from common.runtime import import_tensorflow
 
@@ -28,12 +29,15 @@ def main(argv=None):
         task = load_task(flags.task)
     except ValueError as error:
         parser.error(f"argument --task: {error}")
+    if flags.out is not None:
+        check_pictures(parser, flags.task, task, flags.images)
+        make_folder(parser, "--out", flags.out)
     make = {"grpc": GrpcClient, "rest": RestClient}[flags.protocol]
     client = make(with_port(flags.host, flags.protocol), flags.model, flags.deadline)
     with parser.stopping():
         warn_of_range(flags.images[0])
         wait_until_ready(client, flags.wait)
-        refused = print_answers(client, task, flags.images, flags.batch)
+        refused = print_answers(client, task, flags.images, flags.batch, flags.out)
     if refused:
         parser.exit(RefusedError.exit_code)
 
@@ -46,6 +50,12 @@ def make_parser():
     add("--task", default="classify", help="the model's (default: %(default)s)")
     add("--host", default="localhost", help="HOST or HOST:PORT; [IPV6]:PORT (default: %(default)s)")
     add("--protocol", choices=sorted(PORTS), default="grpc", help="(default: %(default)s)")
+    add(
+        "--out",
+        metavar="FOLDER",
+        type=pathlib.Path,
+        help="folder for pictures of the answers, such as IMAGE-mask.png, if the task has any",
+    )
     add("--batch", type=positive_int, default=16, help="images a request (default: %(default)s)")
     add(
         "--deadline",
@@ -78,6 +88,19 @@ def existing_file(text):
     return path
 
 
+def check_pictures(parser, name, task, paths):
+    """Ends the program unless the task has pictures, and each image can have its own."""
+    if task.pictures is None:
+        parser.error(f"argument --out: the task {name} has no pictures")
+    stems = {}
+    for path in paths:
+        other = stems.setdefault(path.stem, path)
+        if other is not path:
+            parser.error(
+                f"argument --out: the pictures of {other} and {path} would have the same names"
+            )
+
+
 def warn_of_range(path):
     """Warns on stderr if the values of an image were scaled to 0..1; the others will be alike."""
     import tensorflow as tf
@@ -108,7 +131,7 @@ def wait_until_ready(client, seconds):
         time.sleep(POLL)
 
 
-def print_answers(client, task, paths, batch):
+def print_answers(client, task, paths, batch, out=None):
     """Prints the answer to each image, and on stderr what is refused.
 
     Args:
@@ -116,12 +139,14 @@ def print_answers(client, task, paths, batch):
         task: The `Task` of the model.
         paths: Image files.
         batch: Images a request.
+        out: Folder for pictures of the answers, or None.
 
     Returns:
         Number of images that the server refused, or that cannot be read any more.
 
     Raises:
         ServerError: If the server fails.
+        WriteError: If a picture cannot be written.
     """
     import rich.console
     import rich.progress
@@ -143,20 +168,40 @@ def print_answers(client, task, paths, batch):
                     print(f"{path}: {answer}", file=sys.stderr)
                     continue
                 print("\n  ".join([str(path), *lines_of(answer, task)]))
+                if out is not None:
+                    write_pictures(out, path, answer, task)
             progress.advance(bar, len(part))
     return refused
 
 
 def lines_of(answer, task):
     """The lines of an answer, or a `ServerError` if it is none to the task."""
+    with checked(answer):
+        return [printable(line) for line in task.lines(answer)]
+
+
+def write_pictures(folder, path, answer, task):
+    """Writes the pictures of an answer to an image, `STEM-NAME.png` each, into a folder."""
+    from common.files import replacing
+
+    content = path.read_bytes()
+    with checked(answer):
+        pictures = task.pictures(answer, content)
+    for name, picture in pictures.items():
+        with replacing(folder / f"{path.stem}-{name}.png") as temporary:
+            temporary.write_bytes(picture)
+
+
+@contextlib.contextmanager
+def checked(answer):
+    """Makes a `ServerError` of what goes wrong with an answer that is none to the task."""
     from export.serving.clients import ServerError
 
     try:
-        lines = list(task.lines(answer))
+        yield
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         names = ", ".join(answer) or "none"
         raise ServerError(f"the outputs, {names}, are not those of the task: {error}") from error
-    return list(map(printable, lines))
 
 
 def batches(paths, size):

@@ -15,7 +15,7 @@ def inference_network(network, task, size=None, dtype="float32"):
     Args:
         network: A `keras.Model` of images in 0..255.
         task: Its `Task`.
-        size: Height and width of the images, in pixels, or None for the network's own.
+        size: Height and width of the images, in pixels, or None for what the network takes.
         dtype: Dtype policy of the result, in which the task may keep some layers in float32.
 
     Returns:
@@ -23,14 +23,8 @@ def inference_network(network, task, size=None, dtype="float32"):
         backbone of this project, the pyramid `P2` to `P5`.
 
     Raises:
-        SettingError: If there is no such form, or no size.
+        SettingError: If there is no such form.
     """
-    height, width = network.input_shape[1:3]
-    if size is None and (height is None or height != width):
-        raise SettingError(
-            "argument --size: needed, for the network's own images are not square and of one size; "
-            f"their height and width are {height}, {width}"
-        )
     try:
         folded = fuse(network, input_shape=size and (size, size, 3), dtype=dtype)
     except ValueError as error:
@@ -39,9 +33,54 @@ def inference_network(network, task, size=None, dtype="float32"):
     return keras.Model(folded.inputs[0], outputs, name=network.name)
 
 
-def served(outputs):
-    """The outputs of an inference form that are served: all but the pyramid."""
-    return {name: value for name, value in outputs.items() if name not in LEVELS}
+def served_size(trained, task, size=None):
+    """Height and width of the images that a server's model takes, in pixels.
+
+    Args:
+        trained: A `Trained`.
+        task: Its `Task`.
+        size: What the user wants, or None.
+
+    Returns:
+        `size`, or `fixed_size`; None for any, where network and task take images of any size.
+
+    Raises:
+        SettingError: As `fixed_size` does.
+    """
+    if size is None and task.any_size and trained.network.input_shape[1:3] == (None, None):
+        return None
+    return fixed_size(trained, size)
+
+
+def fixed_size(trained, size=None):
+    """Height and width of the images of a network that gets one size, in pixels.
+
+    Args:
+        trained: A `Trained`.
+        size: What the user wants, or None for the network's own or, if it takes any, the run's.
+
+    Raises:
+        SettingError: If the size is not known.
+    """
+    height, width = trained.network.input_shape[1:3]
+    if height is None and width is None:
+        height = width = trained.recipe.get("image_size")
+    size = height if size is None and height == width else size
+    if type(size) is not int or size < 1:
+        raise SettingError(
+            "argument --size: needed, for the network's own images are not square and of one size; "
+            f"their height and width are {height}, {width}"
+        )
+    return size
+
+
+def served(outputs, names=None):
+    """The outputs of an inference form that are served: `names`, or all but the pyramid."""
+    return {
+        name: value
+        for name, value in outputs.items()
+        if (name in names if names else name not in LEVELS)
+    }
 
 
 def features(outputs):

@@ -52,7 +52,7 @@ def make_parser():
         help="of weights and products; bfloat16 is for CPUs with AVX512-BF16 or AMX, and for GPUs "
         "(default: %(default)s)",
     )
-    add("--size", type=positive_int, help="images' side in pixels (default: the network's)")
+    add("--size", type=positive_int, help="images' side in pixels (default: the network's, or any)")
     add(
         "--max-batch",
         type=positive_int,
@@ -71,7 +71,7 @@ def export(run, out, xla="attention", precision="float32", size=None, max_batch=
         out: Folder of the model, beside those of the server's other models. It is there.
         xla: One of `XLA`, see `make_signatures`.
         precision: `float32` or `bfloat16`, of weights and products.
-        size: Height and width of the images, in pixels, or None for the network's own.
+        size: Height and width of the images, in pixels, or None, see `served_size`.
         max_batch: Images that the server may run together, or None, see `choose_batches`.
         images: Paths of image files and folders to verify with; empty for those of the run, or for
             patterns.
@@ -84,7 +84,7 @@ def export(run, out, xla="attention", precision="float32", size=None, max_batch=
             version then.
     """
     from common.trained import load_trained
-    from export.network import inference_network
+    from export.network import fixed_size, inference_network, served_size
     from export.serving import card, server_files, versions, warmup
     from export.serving.signatures import describe, make_signatures
     from export.tasks import task_of
@@ -94,6 +94,7 @@ def export(run, out, xla="attention", precision="float32", size=None, max_batch=
     with working_on("making the signatures"):
         trained = load_trained(run)
         task = task_of(trained)
+        size = served_size(trained, task, size)
         network = inference_network(trained.network, task, size, precision)
         signatures = make_signatures(network, trained, task, xla)
     with versions.new_version(out) as version, writing(out):
@@ -106,9 +107,9 @@ def export(run, out, xla="attention", precision="float32", size=None, max_batch=
         extra.mkdir()
         for name, text in task.files(trained).items():
             (extra / name).write_text(text)
-        warmup.write_warmup(version.path / warmup.FILE, out.name, signatures, batches)
-        facts = task.facts(trained)
-        card.write_card(extra, trained, facts, version.path, describe(signatures), result)
+        side, requests = fixed_size(trained, size), version.path / warmup.FILE
+        warmup.write_warmup(requests, out.name, signatures, batches, side)
+        card.write_card(extra, trained, task, version.path, describe(signatures), result)
     server_files.write_server_files(out.parent, batches)
     return version.path, result | {"artifact": str(version.path)}
 

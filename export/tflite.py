@@ -59,7 +59,7 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
         out: Path of the file to write; it ends in `.tflite`.
         precision: One of `PRECISIONS`.
         batch: Images in a batch.
-        size: Height and width of the images, in pixels, or None for the network's own.
+        size: Height and width of the images, in pixels, or None, see `fixed_size`.
         images: Paths of image files and folders to calibrate and to verify with; empty for those
             of the run, or for patterns.
 
@@ -72,7 +72,7 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     from common.files import replacing, write_json
     from common.trained import load_trained
     from export.litert import conversion, quantization
-    from export.network import inference_network
+    from export.network import fixed_size, inference_network
     from export.tasks import task_of
     from export.verification.samples import images_for
     from export.verify import verify
@@ -80,15 +80,16 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     with working_on("loading the network"):
         trained = load_trained(run)
     task, report = task_of(trained), None
+    size = fixed_size(trained, size)
     network = inference_network(trained.network, task, size)
-    samples, origin = images_for(trained, images, network.input_shape[1], CALIBRATION_IMAGES)
+    samples, origin = images_for(trained, images, size, CALIBRATION_IMAGES)
     if precision == "int8" and origin == "patterns":
         raise SettingError(
             "argument --images: int8 needs images like those that the network will see; "
             f"there are none in {trained.folder}"
         )
     with working_on("converting"):
-        model = conversion.convert(network, batch, float16=precision == "float16")
+        model = conversion.convert(network, task, batch, float16=precision == "float16")
     if precision == "dynamic":
         model = quantization.quantize_dynamic(model)
     if precision == "int8":

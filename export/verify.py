@@ -66,6 +66,9 @@ def verify(artifact, trained, paths=(), count=COUNT):
         paths: Image files and folders; empty for those of the run, or for patterns.
         count: Images at most.
 
+    An artifact that takes any size runs on images of the run's size, and all of them `serve_bytes`
+    on files of several sizes.
+
     Returns:
         Dict: `artifact`; `size`, `precision` and `bytes` of `artifacts.describe`; `images`, how
         many and where from; `task`; `signatures`, by name the figures of the task's comparison,
@@ -77,17 +80,23 @@ def verify(artifact, trained, paths=(), count=COUNT):
     """
     import numpy as np
 
+    from common.trained import in_float32
+    from export.network import fixed_size
     from export.tasks import task_of
     from export.verification.artifacts import describe
     from export.verification.comparison import missed_bounds
     from export.verification.samples import images_for
 
     described, task = describe(artifact), task_of(trained)
-    images, origin = images_for(trained, paths, described["size"], count)
+    size = described["size"] or fixed_size(trained)
+    if task.pixels is not None:
+        count = min(count, max(1, task.pixels // size**2))
+    images, origin = images_for(trained, paths, size, count)
     images = np.round(images)  # as the pixels of a file
     with working_on("running the artifact by itself, and the network"):
         outputs, signatures = reload(artifact, images)
-        figures = compare_signatures(outputs, trained, task, images)
+        exact = in_float32(trained.network, described["size"])
+        figures = compare_signatures(outputs, trained, task, exact, images)
     missed = []
     for name, report in signatures.items():
         report |= figures[name]
@@ -103,32 +112,27 @@ def verify(artifact, trained, paths=(), count=COUNT):
     }
 
 
-def compare_signatures(outputs, trained, task, images):
+def compare_signatures(outputs, trained, task, exact, images):
     """Compares what each signature gave with the network.
 
     Args:
         outputs: Dict of dicts of arrays, by signature and name.
         trained: The `Trained`.
         task: Its `Task`.
-        images: float32 `[N, S, S, 3]`, whole numbers; `serve_bytes` got them as files.
+        exact: Its network in float32, for images of the artifact's size.
+        images: float32 `[N, S, S, 3]`, whole numbers.
 
     Returns:
         Dict of figures, by signature.
     """
-    import numpy as np
-
-    from common.preparation import crop_fraction_of, evaluation_image
-    from common.trained import in_float32
     from export.verification.comparison import largest_error
+    from export.verification.running import cut
 
-    size, crop_fraction = images.shape[1], crop_fraction_of(trained.recipe)
-    exact = in_float32(trained.network, size)
     expected = task.reference(exact, images)
     figures = {}
     for name, found in outputs.items():
         if name == "serve_bytes":
-            prepared = [evaluation_image(image, size, crop_fraction) for image in images]
-            answers = task.reference(exact, np.stack(prepared))
+            answers = task.reference_answers(task, exact, cut(images), trained)
             figures[name] = task.compare_answers(found, answers, trained)
         elif name == "features":
             figures[name] = {"error": largest_error(found, expected)}

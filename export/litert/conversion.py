@@ -12,11 +12,12 @@ from export.network import served
 from export.serving.signatures import images_spec
 
 
-def convert(network, batch, float16=False):
+def convert(network, task, batch, float16=False):
     """Converts a network to a LiteRT model in floats.
 
     Args:
         network: What `inference_network` returns.
+        task: Its `Task`.
         batch: Images in a batch. It is fixed: with a dynamic one, the file would be full of
             operations on shapes, which no delegate takes.
         float16: Whether weights are stored in float16.
@@ -27,7 +28,7 @@ def convert(network, batch, float16=False):
 
     @tf.function(input_signature=[images_spec(network, batch)])
     def serve(images):
-        return served(network(images, training=False))
+        return served(network(images, training=False), task.lite)
 
     holder = tf.Module()
     holder.weights = [variable.value for variable in network.variables]

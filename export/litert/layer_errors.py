@@ -2,11 +2,15 @@
 
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from ai_edge_litert.tools import flatbuffer_utils
 
 LAYERS = ("FULLY_CONNECTED", "CONV_2D")
 IMAGES = 8
+PIXELS = 2**19  # of all images together: what layers get of them is kept in memory
+PADDINGS = {schema.Padding.SAME: "SAME", schema.Padding.VALID: "VALID"}
+RELU = schema.ActivationFunctionType.RELU
 
 
 def layer_errors(model, quantized, images):
@@ -15,12 +19,14 @@ def layer_errors(model, quantized, images):
     Args:
         model: Bytes of a model in float32.
         quantized: Bytes of the same model with all layers of `LAYERS` in eight bits.
-        images: float32 `[N, S, S, 3]`; the first 8 are used.
+        images: float32 `[N, S, S, 3]`; the first 8 are used, or fewer if they are
+            large.
 
     Returns:
         Dict from the name of a layer's output to `‖eight bits - float‖ / ‖float‖`.
     """
-    given = inputs_of_layers(model, images[:IMAGES])
+    most = min(IMAGES, max(1, PIXELS // images[0, ..., 0].size))
+    given = inputs_of_layers(model, images[:most])
     layers, twins = read_layers(model), read_layers(quantized)
     errors = {}
     for layer, twin in zip(layers, twins, strict=True):
@@ -55,7 +61,7 @@ def inputs_of_layers(model, images):
 
 
 def read_layers(model):
-    """Layers of a model in order: name, stride, and tensors as dicts."""
+    """Layers of a model in order: name, options, and tensors as dicts."""
     contents = flatbuffer_utils.read_model_from_bytearray(bytearray(model))
     graph = contents.subgraphs[0]
     layers = []
@@ -71,7 +77,7 @@ def read_layers(model):
             {
                 "name": tensors[-1]["tensor"].name.decode(),
                 "bias": {"tensor": graph.tensors[bias[0]], "model": contents} if bias else None,
-                "stride": getattr(operation.builtinOptions, "strideH", None),
+                "options": operation.builtinOptions,
                 **dict(zip(("input", "weights", "output"), tensors, strict=True)),
             }
         )
@@ -79,10 +85,14 @@ def read_layers(model):
 
 
 def apply(layer, x, weights, bias):
-    if layer["stride"] is None:
-        return x.reshape(-1, weights.shape[1]) @ weights.T + bias
-    kernel = weights.transpose(1, 2, 3, 0)
-    return tf.nn.conv2d(x, kernel, layer["stride"], "VALID").numpy() + bias
+    """What a layer gives, in floats."""
+    options = layer["options"]
+    if weights.ndim == 2:
+        y = x.reshape(-1, weights.shape[1]) @ weights.T
+    else:
+        kernel, padding = weights.transpose(1, 2, 3, 0), PADDINGS[options.padding]
+        y = tf.nn.conv2d(x, kernel, options.strideH, padding).numpy()
+    return np.maximum(y + bias, 0) if options.fusedActivationFunction == RELU else y + bias
 
 
 def values(entry):

@@ -12,13 +12,13 @@ from common.versions import installed_versions
 PACKAGES = ("tensorflow", "keras", "numpy")
 
 
-def write_card(folder, trained, facts, artifact, signatures, verification):
+def write_card(folder, trained, task, artifact, signatures, verification):
     """Writes `model_card.json` and `model_card.md`.
 
     Args:
         folder: Where to write them.
         trained: The `Trained` that was exported.
-        facts: Dict of what the task says about it, more fields of the card.
+        task: Its `Task`, whose facts are more fields of the card.
         artifact: Folder whose files the card lists, with sizes and checksums.
         signatures: Dict of texts, what each signature takes and gives.
         verification: Result of `verify`. It names the artifact as it was called then.
@@ -26,7 +26,7 @@ def write_card(folder, trained, facts, artifact, signatures, verification):
     Raises:
         WriteError: If they cannot be written.
     """
-    network = trained.network
+    network, facts = trained.network, task.facts(trained)
     card = {
         "name": network.name,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -42,7 +42,7 @@ def write_card(folder, trained, facts, artifact, signatures, verification):
         "versions": installed_versions(*PACKAGES),
     }
     write_json(folder / "model_card.json", card)
-    (folder / "model_card.md").write_text(as_markdown(card, facts))
+    (folder / "model_card.md").write_text(as_markdown(card, facts, task.formats))
 
 
 def origin(trained):
@@ -70,8 +70,9 @@ def checksum(path):
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def as_markdown(card, facts):
-    """The card as a page to read; `facts` are its fields that the task wrote."""
+def as_markdown(card, facts, formats):
+    """The card as a page to read; `facts` are its fields that the task wrote, and `formats` those
+    of the task's figures."""
     origin = card["origin"]
     recipe = origin.get("recipe", {})
     lines = [
@@ -95,10 +96,10 @@ def as_markdown(card, facts):
     lines += ["", "## Signatures", ""]
     lines += [f"- `{name}`: {text}" for name, text in card["signatures"].items()]
     lines += ["", "## Differences from the network", ""]
-    lines += [
-        f"- `{name}`: at most {figures['error']:.1e}"
-        for name, figures in card["verification"]["signatures"].items()
-    ]
+    for name, figures in card["verification"]["signatures"].items():
+        known = {key: figures[key] for key in formats if figures.get(key) is not None}
+        texts = [f"{key} {format(value, formats[key])}" for key, value in known.items()]
+        lines.append(f"- `{name}`: {', '.join(texts)}")
     lines += ["", "## Files", "", "| file | bytes | SHA-256 |", "|---|---|---|"]
     lines += [
         f"| {name} | {file['bytes']:,} | `{file['sha256']}` |"

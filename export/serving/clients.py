@@ -145,8 +145,8 @@ class RestClient:
     def predict(self, images):
         """Asks about encoded images, as `GrpcClient.predict` does.
 
-        Strings come as text. An output that is the only one comes without its name, and is called
-        `outputs`.
+        Strings come as text, or as bytes if the output's name ends in `_bytes`. An output that is
+        the only one comes without its name, and is called `outputs`.
         """
         instances = [{INPUT: {"b64": base64.b64encode(image).decode()}} for image in images]
         body = {"signature_name": SIGNATURE, "instances": instances}
@@ -156,7 +156,7 @@ class RestClient:
             if len(rows) != len(images):
                 raise ValueError(f"{len(rows)} predictions for {len(images)} images")
             named = [row if isinstance(row, dict) else {"outputs": row} for row in rows]
-            return [{name: np.array(value) for name, value in row.items()} for row in named]
+            return [{name: _decoded(value) for name, value in row.items()} for row in named]
 
     def _ask(self, method, url, seconds, attempts=1, **options):
         """The server's answer, asked for up to `attempts` times within `seconds`.
@@ -196,6 +196,13 @@ class RestClient:
                 if len(content) > MAX_ANSWER:
                     raise ValueError(f"the answer has more than {MAX_ANSWER} bytes")
             return answer.status_code, json.loads(content)
+
+
+def _decoded(value):
+    """What an output is for one image: an array, or the bytes that JSON holds in base 64."""
+    if isinstance(value, dict) and value.keys() == {"b64"}:
+        return base64.b64decode(value["b64"], validate=True)
+    return np.array(value)
 
 
 def _within(seconds, function):

@@ -1,9 +1,9 @@
-"""Images from anywhere: decoded on a server, with bounded memory."""
+"""Images from anywhere: decoded on a server and by its clients, with bounded memory."""
 
 import tensorflow as tf
 
 from common.limits import MAX_PIXELS, MAX_PROGRESSIVE_PIXELS, MAX_SCANS, cost, is_png
-from common.orientation import exif_orientation
+from common.orientation import exif_orientation, turn
 from common.preparation import evaluation_image
 
 DECODED_AT_ONCE = 4  # of a request
@@ -29,25 +29,57 @@ def decode_images(encoded, size, crop_fraction):
         an image is neither JPEG nor PNG, is too costly (`common.limits`), or is broken.
     """
 
-    def prepare(encoded):
-        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-        image = tf.ensure_shape(image, (None, None, 3))
-        return evaluation_image(image, size, crop_fraction, exif_orientation(encoded))
-
-    def decode(encoded):
-        needed, bearable = cost(encoded)
-        with tf.control_dependencies([check(encoded, bearable)]):
-            encoded = tf.identity(encoded)
-        return tf.cond(
-            needed <= SMALL, lambda: prepare(encoded), lambda: locked(prepare, encoded, needed)
-        )
+    def prepare(image, orientation):
+        return evaluation_image(image, size, crop_fraction, orientation)
 
     return tf.map_fn(
-        decode,
+        lambda encoded: decode_image(encoded, prepare),
         encoded,
         parallel_iterations=DECODED_AT_ONCE,
         fn_output_signature=tf.TensorSpec((size, size, 3), tf.float32),
     )
+
+
+def decode_image(encoded, prepare):
+    """Decodes a JPEG or PNG image, and prepares it while it may be in memory.
+
+    Args:
+        encoded: Scalar string.
+        prepare: Function of the image as it is stored, uint8 `[H, W, 3]`, and of its EXIF
+            orientation. It gives tensors.
+
+    Returns:
+        What `prepare` gives. Running it raises errors as `decode_images` does.
+    """
+
+    def decode(encoded):
+        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
+        return prepare(tf.ensure_shape(image, (None, None, 3)), exif_orientation(encoded))
+
+    needed, bearable = cost(encoded)
+    with tf.control_dependencies([check(encoded, bearable)]):
+        encoded = tf.identity(encoded)
+    return tf.cond(
+        needed <= SMALL, lambda: decode(encoded), lambda: locked(decode, encoded, needed)
+    )
+
+
+def decode_upright(encoded):
+    """Decodes a JPEG or PNG image on the spot, and turns it as its EXIF data say.
+
+    Args:
+        encoded: Bytes.
+
+    Returns:
+        uint8 `[H, W, 3]`, an array.
+
+    Raises:
+        ValueError: As `decode_images` raises `InvalidArgumentError`.
+    """
+    try:
+        return decode_image(tf.constant(encoded), turn).numpy()
+    except tf.errors.InvalidArgumentError as error:
+        raise ValueError(error.message.splitlines()[0]) from error
 
 
 def check(encoded, bearable):
@@ -66,8 +98,8 @@ def check(encoded, bearable):
     )
 
 
-def locked(prepare, encoded, needed):
-    """Runs `prepare(encoded)` while holding the lock for images of `needed` bytes.
+def locked(decode, encoded, needed):
+    """Runs `decode(encoded)` while holding the lock for images of `needed` bytes.
 
     The mutexes are found by name among the resources of a device, which a server makes for each
     version of a model that it loads. A lock is given back as well where decoding fails, because the
@@ -81,8 +113,8 @@ def locked(prepare, encoded, needed):
     handle = tf.switch_case(tf.cast(lane, tf.int32), [mutex(index) for index in range(LANES + 1)])
     lock = tf.raw_ops.MutexLock(mutex=handle)
     with tf.control_dependencies([lock]):
-        image = prepare(tf.identity(encoded))
-    with tf.control_dependencies([image]):
+        decoded = decode(tf.identity(encoded))
+    with tf.control_dependencies(tf.nest.flatten(decoded)):
         release = tf.raw_ops.ConsumeMutexLock(mutex_lock=lock)
     with tf.control_dependencies([release]):
-        return tf.identity(image)
+        return tf.nest.map_structure(tf.identity, decoded)

@@ -2,9 +2,7 @@
 
 import tensorflow as tf
 
-from common.preparation import crop_fraction_of
 from export.network import compile_attention, features, served
-from export.serving.decoding import decode_images
 
 
 def make_signatures(network, trained, task, xla):
@@ -22,31 +20,27 @@ def make_signatures(network, trained, task, xla):
     """
     images = images_spec(network)
     encoded = tf.TensorSpec((None,), tf.string, name="image_bytes")
-    crop_fraction = crop_fraction_of(trained.recipe)
     run = tf.function(lambda images: network(images, training=False))  # one graph for all
 
-    def serving_default(images):
-        return served(run(images))
+    def serve(names):
+        return lambda images: served(run(images), names)
 
     def serve_features(images):
         levels = features(run(images))
         return {name: tf.cast(level, tf.float32) for name, level in levels.items()}
 
     def serve_bytes(image_bytes):
-        images = decode_images(image_bytes, network.input_shape[1], crop_fraction)
-        return task.answer(served(run(images)), trained)
+        return task.answer(image_bytes, serve(None), network.input_shape[1], trained)
 
-    signatures = {
-        "serving_default": concrete(serving_default, images),
-        "serve_bytes": concrete(serve_bytes, encoded),
-    }
+    signatures = {name: concrete(serve(names), images) for name, names in task.signatures.items()}
+    signatures["serve_bytes"] = concrete(serve_bytes, encoded)
     if features(network.output):
         signatures["features"] = concrete(serve_features, images)
     if xla != "off":
         compiled = compile_attention(network) if xla == "attention" else network
 
         def serving_xla(images):
-            return served(compiled(images, training=False))
+            return served(compiled(images, training=False), task.signatures["serving_default"])
 
         must_compile = xla == "model"
         signatures["serving_xla"] = concrete(serving_xla, images, jit_compile=must_compile or None)
@@ -73,5 +67,5 @@ def describe(signatures):
 
 
 def _tensor(name, spec):
-    shape = ", ".join("N" if size is None else str(size) for size in spec.shape)
-    return f"{name} {spec.dtype.name} [{shape}]"
+    sizes = ["any" if size is None else str(size) for size in spec.shape]
+    return f"{name} {spec.dtype.name} [{', '.join(['N', *sizes[1:]])}]"

@@ -12,7 +12,9 @@ import keras
 import numpy as np
 
 from common.errors import SettingError
+from common.preparation import crop_fraction_of, evaluation_image
 from common.registry import load_module
+from export.serving.decoding import decode_images
 from export.verification import comparison
 
 
@@ -34,9 +36,16 @@ def reference(network, images):
     return comparison.evaluate(network, named_outputs(network), images)
 
 
-def as_they_are(outputs, trained):
-    """Serves the outputs themselves."""
-    return outputs
+def answer(encoded, run, size, trained):
+    """Serves the outputs themselves, of images that are prepared as evaluation does."""
+    return run(decode_images(encoded, size, crop_fraction_of(trained.recipe)))
+
+
+def reference_answers(task, network, images, trained):
+    """The task's `reference` of images that are prepared as evaluation does."""
+    size, crop_fraction = network.input_shape[1], crop_fraction_of(trained.recipe)
+    prepared = [evaluation_image(image, size, crop_fraction) for image in images]
+    return task.reference(network, np.stack(prepared))
 
 
 def compare_answers(answers, expected, trained):
@@ -58,13 +67,17 @@ def lines(answer):
 class Task:
     """Functions and constants of a task.
 
-    `network` is a functional `keras.Model` of one image input, `trained` a `Trained`, and `images`
-    are float32 `[N, S, S, 3]`, values in 0..255.
+    `network` is a functional `keras.Model` of one image input, `trained` a `Trained`, `task` the
+    task itself, and `images` are float32 `[N, S, S, 3]`, values in 0..255.
 
     Attributes:
         check: From `trained`, raises a `SettingError` that names the argument RUN unless the
             network is one of this task.
+        any_size: Whether a server's model takes images of any size, if its network does.
         outputs: From `network`, the tensors that its artifacts give, by name.
+        signatures: By signature of a server's model, the names of its outputs; None for all.
+        lite: Names of the outputs of a LiteRT file; None for all.
+        pixels: Of the images that an artifact is compared on, all together at most; None for any.
         reference: From the trained network in float32 and `images`, arrays to compare with: all of
             `outputs`, and the pyramid, as `comparison.evaluate` adds it. Computed apart from the
             inference form.
@@ -72,10 +85,16 @@ class Task:
         bounds: By precision, bounds of such figures; a figure without one is only reported.
         higher_is_better: Names of the figures whose bound is a lower one.
         formats: Format specifications of the figures to be printed, in order.
-        answer: From `outputs` of a batch and `trained`, what the signature `serve_bytes` gives.
-        compare_answers: From arrays that `serve_bytes` gave, those of `reference` and `trained`,
+        answer: What the signature `serve_bytes` gives, by name. From encoded images, strings `[N]`;
+            the function of images to all of `outputs`; their height and width, None for any; and
+            `trained`.
+        reference_answers: From `task`, the trained network in float32, images, float32 `[H, W, 3]`,
+            as `serve_bytes` got them in files, and `trained`, what to compare answers with.
+        compare_answers: From arrays that `serve_bytes` gave, `reference_answers` and `trained`,
             figures by name.
         lines: From what `serve_bytes` gave for one image, arrays by name, lines to print.
+        pictures: From what `serve_bytes` gave for one image, and the bytes of its file, PNG files
+            that show it: bytes by name. None for a task without any.
         facts: From `trained`, what the model card says about it, by name.
         files: From `trained`, texts that go with an artifact, by file name.
         axis_files: By the name of an output, the one of `files` with a line for each entry of its
@@ -84,15 +103,23 @@ class Task:
     """
 
     check: collections.abc.Callable = accept
+    any_size: bool = False
     outputs: collections.abc.Callable = named_outputs
+    signatures: collections.abc.Mapping = dataclasses.field(
+        default_factory=lambda: {"serving_default": None}
+    )
+    lite: tuple | None = None
+    pixels: int | None = None
     reference: collections.abc.Callable = reference
     compare: collections.abc.Callable = comparison.compare
     bounds: collections.abc.Mapping = dataclasses.field(default_factory=lambda: comparison.BOUNDS)
     higher_is_better: tuple = ()
     formats: collections.abc.Mapping = dataclasses.field(default_factory=lambda: comparison.FORMATS)
-    answer: collections.abc.Callable = as_they_are
+    answer: collections.abc.Callable = answer
+    reference_answers: collections.abc.Callable = reference_answers
     compare_answers: collections.abc.Callable = compare_answers
     lines: collections.abc.Callable = lines
+    pictures: collections.abc.Callable | None = None
     facts: collections.abc.Callable = nothing
     files: collections.abc.Callable = nothing
     axis_files: collections.abc.Mapping = dataclasses.field(default_factory=dict)

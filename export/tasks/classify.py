@@ -7,6 +7,7 @@ import tensorflow as tf
 from common.errors import SettingError
 from common.labels import labels_of, labels_text
 from common.run_files import LABELS
+from export import tasks
 from export.tasks import Task
 from export.verification import comparison
 
@@ -30,11 +31,12 @@ MARGIN = 0.01
 def check(trained):
     """Raises a `SettingError` unless the network has a classifier, and a label for each class."""
     network = trained.network
-    names = {layer.name for layer in network.layers}
-    if not {"predictions", "stage4_merging"} <= names:
+    layers = {layer.name: layer for layer in network.layers}
+    head = layers.get("predictions")
+    if "stage4_merging" not in layers or not isinstance(head, keras.layers.Dense):
         raise SettingError(
             f"argument RUN: must be a Pale Transformer with a classifier; {network.name} has no "
-            "layer named predictions"
+            "dense layer named predictions"
         )
     labels_of(trained)
 
@@ -92,9 +94,9 @@ def compare(found, expected):
     }
 
 
-def answer(outputs, trained):
+def answer(encoded, run, size, trained):
     """The best classes by name and their scores, `[N, 5]`, best first."""
-    labels = labels_of(trained)
+    labels, outputs = labels_of(trained), tasks.answer(encoded, run, size, trained)
     scores, indices = tf.math.top_k(outputs["probabilities"], min(TOP, len(labels)))
     return {"classes": tf.gather(tf.constant(labels), indices), "scores": scores}
 

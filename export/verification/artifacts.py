@@ -15,7 +15,7 @@ def describe(artifact):
         artifact: Path of a SavedModel's folder or of a LiteRT file.
 
     Returns:
-        Dict: `size`, height and width of the images in pixels; `precision`, a key of
+        Dict: `size`, height and width of the images in pixels, None for any; `precision`, a key of
         `comparison.BOUNDS`; `bytes`; and `batch`, if it is fixed.
 
     Raises:
@@ -48,8 +48,9 @@ def _describe_saved_model(folder):
         raise ValueError("it has no signature serving_default")
     nodes = model.meta_graphs[0].object_graph_def.nodes
     types = {node.variable.dtype for node in nodes if node.WhichOneof("kind") == "variable"}
+    size = signatures["serving_default"].inputs["images"].tensor_shape.dim[1].size
     return {
-        "size": signatures["serving_default"].inputs["images"].tensor_shape.dim[1].size,
+        "size": None if size == -1 else size,
         "precision": "bfloat16" if types_pb2.DT_BFLOAT16 in types else "float32",
     }
 

@@ -71,15 +71,21 @@ def largest_error(found, expected, absolute=()):
     Raises:
         ProgramError: If an array is not an output of the network.
     """
+    check_shapes(found, expected)
     errors = []
+    for name, value in found.items():
+        unit = 1.0 if name in absolute else max(abs(expected[name]).max(), TINY)
+        errors.append(abs(value - expected[name]).max() / unit)
+    return float(np.max(errors))
+
+
+def check_shapes(found, expected):
+    """Raises a `ProgramError` unless `expected` has all arrays of `found`, in the same shapes."""
     for name, value in found.items():
         if name not in expected or expected[name].shape != value.shape:
             raise ProgramError(
                 f"the artifact's {name} {list(value.shape)} is not an output of the network's"
             )
-        unit = 1.0 if name in absolute else max(abs(expected[name]).max(), TINY)
-        errors.append(abs(value - expected[name]).max() / unit)
-    return float(np.max(errors))
 
 
 def missed_bounds(figures, task, precision):

@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 from common.errors import SettingError
-from common.orientation import exif_orientation, turn
 from common.preparation import crop_fraction_of, evaluation_image
 from common.run_files import CALIBRATION
 from export.image_paths import find_images
+from export.serving.decoding import decode_upright
 
 BUILT_IN = 16
 
@@ -47,11 +47,9 @@ def read_image(file, size, crop_fraction):
         SettingError: If it cannot be decoded.
     """
     try:
-        encoded = file.read_bytes()
-        image = tf.io.decode_image(encoded, channels=3, expand_animations=False)
-    except (OSError, tf.errors.InvalidArgumentError) as error:
+        image = decode_upright(file.read_bytes())
+    except (OSError, ValueError) as error:
         raise SettingError(f"argument --images: cannot read {file} as an image") from error
-    image = turn(image, exif_orientation(encoded))
     return evaluation_image(image, size, crop_fraction).numpy()
 
 

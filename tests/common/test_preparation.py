@@ -6,7 +6,15 @@ import tensorflow as tf
 
 from common.errors import SettingError
 from common.orientation import turn
-from common.preparation import crop_fraction_of, evaluation_image
+from common.preparation import (
+    crop_fraction_of,
+    evaluation_image,
+    fitted_image,
+    fitted_size,
+    short_side_of,
+    whole_image,
+    whole_size,
+)
 
 
 def test_an_image_of_the_size_stays_as_it_is():
@@ -105,3 +113,65 @@ def test_keeps_the_center_and_the_proportions(shape, fraction):
         assert profile.mean() == pytest.approx((shape[axis] - 1) / 2, abs=max(scale, 0.5))
         if scale > 1:
             np.testing.assert_allclose(np.diff(profile)[4:-4], scale, rtol=0.08)
+
+
+@pytest.mark.parametrize(
+    ("sides", "short", "expected"),
+    [
+        ((97, 161), None, (97, 161)),
+        ((1024, 1024), None, (1024, 1024)),
+        ((2048, 2048), None, (1024, 1024)),
+        ((8192, 2048), None, (2048, 512)),
+        ((300, 200), 512, (768, 512)),
+        ((1000, 1500), 512, (512, 768)),
+        ((1000, 4000), 1024, (512, 2048)),  # not 1024 × 4096
+        ((1, 2**26), None, (1, 2**20)),
+        ((1, 1), 7, (7, 7)),
+    ],
+)
+def test_whole_images_keep_their_sides_up_to_a_number_of_pixels(sides, short, expected):
+    assert tuple(whole_size(sides, short, most=2**20).numpy()) == expected
+
+
+@pytest.mark.parametrize(
+    ("sides", "short", "scale", "expected"),
+    [
+        ((2048, 2048), None, 1.0, (2048, 2048)),
+        ((97, 161), None, 0.5, (48, 80)),  # halves to the even number
+        ((300, 200), 512, 0.75, (576, 384)),
+        ((100, 1000), 512, 1.0, (205, 2048)),  # not 512 × 5120
+        ((3, 500), None, 0.1, (1, 50)),
+    ],
+)
+def test_whole_images_are_scaled_by_a_factor_and_bounded_in_length(sides, short, scale, expected):
+    assert tuple(whole_size(sides, short, scale).numpy()) == expected
+
+
+def test_a_whole_image_is_scaled_with_antialiasing_and_turned():
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    np.testing.assert_array_equal(whole_image(image), image)
+    expected = tf.image.resize(image, (20, 30), antialias=True)
+    np.testing.assert_allclose(whole_image(image, 20), expected, atol=1e-4)
+    np.testing.assert_allclose(whole_image(image, 20, 6), np.rot90(expected, -1), atol=1e-4)
+    assert whole_image(image[..., :1]).shape == (40, 60, 3)
+
+
+def test_a_fitted_image_is_whole_and_the_rest_is_the_mean():
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    assert tuple(fitted_size((40, 60), 30).numpy()) == (20, 30)
+    assert tuple(fitted_size((1, 1000), 30).numpy()) == (1, 30)
+    expected = np.empty((30, 30, 3))
+    expected[:] = (123.675, 116.28, 103.53)
+    expected[:20] = tf.image.resize(image, (20, 30), antialias=True)
+    np.testing.assert_allclose(fitted_image(image, 30), expected, atol=1e-4)
+    upright = np.full((30, 30, 3), (123.675, 116.28, 103.53))
+    upright[:, :20] = np.rot90(expected[:20], -1)
+    np.testing.assert_allclose(fitted_image(image, 30, 6), upright, atol=1e-4)
+
+
+def test_the_short_side_of_a_recipe():
+    assert short_side_of({"settings": {}}) is None
+    assert short_side_of({"settings": {"short_side": 512}}) == 512
+    for wrong in (0, -1, 1.5, "512", True):
+        with pytest.raises(SettingError, match="`short_side` must be a number of pixels"):
+            short_side_of({"settings": {"short_side": wrong}})

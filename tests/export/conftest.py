@@ -9,6 +9,7 @@ from sklearn.datasets import load_digits
 
 from export import tflite
 from export.serving.clients import GrpcClient, RestClient
+from tests.export.segmenters import make_segmenter, make_segmenter_run
 from tests.export.server import Model, grpc_server, rest_server
 
 
@@ -92,3 +93,15 @@ def served(request, model):
     model.loading = model.unavailable = model.calls = 0
     with serve(model) as host:
         yield request.param, host, make(host, "digits", 10.0)
+
+
+@pytest.fixture(scope="session")
+def segmenter():
+    """A segmenter of images of any size."""
+    return make_segmenter()
+
+
+@pytest.fixture(scope="session")
+def segmenter_run(segmenter, tmp_path_factory):
+    """Folder of a run of the segmenter."""
+    return make_segmenter_run(tmp_path_factory.mktemp("segmenter"), segmenter)

@@ -112,7 +112,7 @@ def rest_server(model):
                 outputs = function(image_bytes=tf.constant(images))
             except tf.errors.InvalidArgumentError as error:
                 return self.answer(400, {"error": error.message})
-            columns = {name: as_json(value.numpy()) for name, value in outputs.items()}
+            columns = {name: as_json(name, value.numpy()) for name, value in outputs.items()}
             predictions = [
                 dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
             ]
@@ -136,8 +136,13 @@ def rest_server(model):
     server.shutdown()
 
 
-def as_json(array):
-    """Nested lists of an array, with strings as text."""
+def as_json(name, array):
+    """Nested lists of an array: strings as text, or in base 64 if its name ends in `_bytes`."""
+
+    def in_base_64(content):
+        return {"b64": base64.b64encode(content).decode()}
+
     if array.dtype == object:
-        array = np.vectorize(bytes.decode, otypes=[object])(array)
+        form = in_base_64 if name.endswith("_bytes") else bytes.decode
+        array = np.vectorize(form, otypes=[object])(array)
     return array.tolist()

@@ -63,7 +63,7 @@ def test_exports_to_a_saved_model_and_to_built_in_operations(network, tmp_path):
     probabilities = serving(images=tf.constant(images))["probabilities"]
     np.testing.assert_allclose(probabilities, expected, atol=1e-4)
 
-    (tmp_path / "model.tflite").write_bytes(convert(fused, batch=1))
+    (tmp_path / "model.tflite").write_bytes(convert(fused, TASK, batch=1))
     outputs, report = run_lite(tmp_path / "model.tflite", images)
     np.testing.assert_allclose(outputs["serving_default/probabilities"], expected, atol=1e-4)
     (figures,) = report.values()

@@ -127,3 +127,25 @@ def test_images_in_0_to_1_are_warned_of(tmp_path, capsys):
     for name in ("good", "none", "absent"):
         client.warn_of_range(tmp_path / f"{name}.png")
         assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("task", "names", "message"),
+    [
+        ("classify", ["a.png"], "argument --out: the task classify has no pictures"),
+        ("segment", ["a.png", "b.png", "sub/a.jpg"], "would have the same names"),
+    ],
+)
+def test_pictures_that_cannot_be_are_one_line(tmp_path, capsys, task, names, message):
+    paths = [tmp_path / name for name in names]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    flags = ["--model", "digits", "--task", task, "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit) as stopped:
+        client.main([*flags, *map(str, paths)])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "out").exists()

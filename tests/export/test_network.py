@@ -1,11 +1,22 @@
 """Inference forms: outputs of a task, with or without a backbone of this project."""
 
+import pathlib
+
 import keras
 import numpy as np
 import pytest
 
 from common.errors import SettingError
-from export.network import compile_attention, features, inference_network, pyramid, served
+from common.trained import NO_RUN, Trained
+from export.network import (
+    compile_attention,
+    features,
+    fixed_size,
+    inference_network,
+    pyramid,
+    served,
+    served_size,
+)
 from export.tasks import Task
 from export.tasks.classify import TASK
 from pale_tf import PaleN, fuse
@@ -34,6 +45,7 @@ def toy():
 def test_gives_the_tasks_outputs_and_the_pyramid(network, images):
     outputs = inference_network(network, TASK)(images)
     assert set(served(outputs)) == {"logits", "probabilities"}
+    assert set(served(outputs, ("logits",))) == {"logits"}
     assert set(features(outputs)) == {"P2", "P3", "P4", "P5"}
     expected = keras.Model(network.inputs[0], pyramid(network))(images)
     for level, value in expected.items():
@@ -60,8 +72,34 @@ def test_outputs_are_in_float32_whatever_the_rest_is_in(toy):
 def test_what_has_no_such_form_is_an_error(network):
     with pytest.raises(SettingError, match="argument RUN: `model` must be"):
         inference_network(fuse(network), TASK)
-    with pytest.raises(SettingError, match="--size: needed"):
-        inference_network(PaleN(input_shape=(32, 64, 3), classes=2), TASK)
+
+
+def trained_of(*shape, **recipe):
+    """A network of images of a shape, and what its run says about it."""
+    image = keras.Input((*shape, 3))
+    network = keras.Model(image, keras.layers.GlobalAveragePooling2D()(image))
+    return Trained(network, pathlib.Path("run/model.keras"), NO_RUN | recipe, [])
+
+
+def test_sizes_are_the_users_the_networks_or_the_runs():
+    assert fixed_size(trained_of(32, 32)) == fixed_size(trained_of(32, 32, image_size=8)) == 32
+    assert fixed_size(trained_of(None, None, image_size=8)) == 8
+    assert fixed_size(trained_of(32, 64, image_size=8), 16) == 16
+    for unknown in (
+        trained_of(32, 64),
+        trained_of(None, None),
+        trained_of(None, None, image_size="8"),
+    ):
+        with pytest.raises(SettingError, match="--size: needed"):
+            fixed_size(unknown)
+
+
+def test_a_server_takes_any_size_if_task_and_network_do():
+    task, any_ = Task(any_size=True), trained_of(None, None, image_size=8)
+    assert served_size(any_, task) is None
+    assert served_size(any_, task, 16) == 16
+    assert served_size(any_, Task()) == 8
+    assert served_size(trained_of(32, 32), task) == 32
 
 
 def test_compiled_attention_gives_the_same(network, images):

@@ -23,8 +23,8 @@ def network():
 
 def test_a_fixed_batch_of_the_served_outputs(network, tmp_path):
     fused = inference_network(network, TASK)
-    model = convert(fused, batch=2)
-    half = convert(fused, batch=2, float16=True)
+    model = convert(fused, TASK, batch=2)
+    half = convert(fused, TASK, batch=2, float16=True)
     assert len(half) < 0.6 * len(model)
     trained = Trained(network, pathlib.Path("model.keras"), NO_RUN, ["ant", "bee", "cat"])
     file = tmp_path / "model.tflite"

@@ -22,3 +22,20 @@ def test_layers_without_a_bias_have_errors_too():
     quantized = quantization.apply_static(model, calibration, in_float=())
     (error,) = layer_errors.layer_errors(model, quantized, images).values()
     assert 1e-4 < error < 0.05
+
+
+def test_convolutions_may_pad_and_end_in_relu():
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 3, 5)).astype("float32")
+
+    @tf.function(input_signature=[tf.TensorSpec((1, 6, 6, 3), name="images")])
+    def serve(images):
+        return {"logits": tf.nn.relu(tf.nn.conv2d(images - 128, kernel, 1, "SAME") - 10.0)}
+
+    model = tf.lite.TFLiteConverter.from_concrete_functions(
+        [serve.get_concrete_function()], tf.Module()
+    ).convert()
+    images = np.random.default_rng(1).uniform(0, 255, (4, 6, 6, 3)).astype("float32")
+    calibration = quantization.calibrate(model, images)
+    quantized = quantization.apply_static(model, calibration, in_float=())
+    (error,) = layer_errors.layer_errors(model, quantized, images).values()
+    assert 1e-4 < error < 0.05

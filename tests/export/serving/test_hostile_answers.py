@@ -1,6 +1,7 @@
 """Clients of servers that answer anything: one line, in time."""
 
 import contextlib
+import json
 import socket
 import threading
 import time
@@ -178,3 +179,15 @@ def test_a_file_that_vanishes_loses_that_file_alone(tmp_path):
     assert [answers[0], answers[2]] == [{"image": b"a.png"}, {"image": b"c.png"}]
     assert isinstance(answers[1], SettingError)
     assert "No such file" in str(answers[1])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"b64": "!"}, {"b64": "QQ="}, {"b64": 1}, {"b64": None}, {"b64": ["QQ=="]}, {"b64": ""}],
+)
+def test_bytes_that_are_no_mask_are_one_line(value):
+    rows = [{"mask_bytes": value, "labels": ["a", "b"]}] * 2
+    content = whole(json.dumps({"predictions": rows}).encode())
+    with serving(lambda: [content]) as host, pytest.raises(ServerError) as error:
+        [lines_of(answer, load_task("segment")) for answer in predicted(host)]
+    assert str(error.value).isprintable()

@@ -94,3 +94,7 @@ def test_says_in_words_what_signatures_take_and_give():
     function = concrete(lambda images: {"sums": tf.reduce_sum(images, axis=1)}, spec)
     texts = describe({"serving_default": function})
     assert texts == {"serving_default": "images float32 [N, 2, 3] → sums float32 [N, 3]"}
+    spec = tf.TensorSpec((None, None, None, 3), tf.float32, name="images")
+    function = concrete(lambda images: {"red": images[..., 0]}, spec)
+    texts = describe({"red": function})
+    assert texts == {"red": "images float32 [N, any, any, 3] → red float32 [N, any, any]"}

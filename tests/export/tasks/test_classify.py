@@ -5,6 +5,7 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from common.errors import SettingError
 from common.trained import NO_RUN, Trained
@@ -12,6 +13,7 @@ from export.network import inference_network
 from export.tasks import classify
 from export.tasks.classify import TASK
 from pale_tf import PaleN, pale_backbone
+from tests.export.encoding import encode, picture
 
 
 def rng():
@@ -100,8 +102,12 @@ def test_labels_and_scores_of_bytes_are_those_of_the_network(network):
 
 
 def test_gives_the_best_classes_first(network):
-    probabilities = np.array([[0.2, 0.5, 0.3]], "float32")
-    answer = TASK.answer({"probabilities": probabilities}, trained_of(network, ["ä", "b", "c"]))
+    def run(images):
+        assert images.shape[1:] == (8, 8, 3)
+        return {"probabilities": np.array([[0.2, 0.5, 0.3]], "float32")}
+
+    files = tf.constant([encode(picture(0), "PNG")])
+    answer = TASK.answer(files, run, 8, trained_of(network, ["ä", "b", "c"]))
     assert answer["classes"].numpy().tolist() == [[b"b", b"c", "ä".encode()]]
     np.testing.assert_allclose(answer["scores"], [[0.5, 0.3, 0.2]], rtol=1e-6)
 

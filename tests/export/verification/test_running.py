@@ -22,8 +22,12 @@ def saved(tmp_path_factory):
 
     @tf.function(input_signature=[tf.TensorSpec((None,), tf.string, name="files")])
     def names(files):
-        decoded = tf.map_fn(tf.io.decode_png, files, fn_output_signature=tf.uint8)
-        return {"names": tf.strings.as_string(decoded[:, 0, 0, 0])}
+        def first(file):
+            return tf.io.decode_png(file)[0, 0, 0]
+
+        return {
+            "names": tf.strings.as_string(tf.map_fn(first, files, fn_output_signature=tf.uint8))
+        }
 
     folder = tmp_path_factory.mktemp("saved")
     tf.saved_model.save(tf.Module(), folder, {"serving_default": sums, "serve_bytes": names})
@@ -52,6 +56,17 @@ def test_runs_every_signature_of_a_saved_model(saved, images):
     assert outputs["serve_bytes/names"].tolist() == expected
     assert report["serving_default"]["operations"] > 0
     assert report["serving_default"]["milliseconds"] > 0
+
+
+def test_files_are_of_several_sizes():
+    images = np.arange(10 * 16 * 16 * 3).reshape(10, 16, 16, 3)
+    parts = running.cut(images)
+    assert parts[0].shape == parts[8].shape == (16, 16, 3)
+    assert parts[5].shape == (11, 9, 3)
+    assert len({part.shape for part in parts}) == 8
+    for part, image in zip(parts, images, strict=True):
+        np.testing.assert_array_equal(part, image[: part.shape[0], : part.shape[1]])
+    assert {part.shape for part in running.cut(images[:, :1, :1])} == {(1, 1, 3)}
 
 
 def test_runs_a_lite_file_whose_last_batch_is_not_full(lite, images):
