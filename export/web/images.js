@@ -1,4 +1,6 @@
-// Images as evaluation prepares them: common/preparation.py, in the browser.
+// Images as networks get them: common/preparation.py, in the browser.
+
+const MEAN = [123.675, 116.28, 103.53]; // ImageNet's
 
 // Pixels of an ImageData as rows of RGB in 0..255; transparency is ignored.
 export function toImage({width, height, data}) {
@@ -22,6 +24,24 @@ export function evaluationImage(image, size, cropFraction) {
   const width = Math.max(short, round(image.width * scale));
   const height = Math.max(short, round(image.height * scale));
   return crop(resize(image, width, height), size);
+}
+
+// Width and height of an image whose longer side is scaled to a size.
+export function fittedSize({width, height}, size) {
+  const longest = Math.max(width, height);
+  const fit = (side) => Math.max(1, round((side * size) / longest));
+  return {width: fit(width), height: fit(height)};
+}
+
+// Scales the longer side to a size, and fills up the square on the right or below.
+export function fitImage(image, size) {
+  const {width, height} = fittedSize(image, size);
+  const scaled = resize(image, width, height);
+  const pixels = new Float32Array(3 * size * size).map((_, i) => MEAN[i % 3]);
+  for (let y = 0; y < height; y++) {
+    pixels.set(scaled.pixels.subarray(3 * y * width, 3 * (y + 1) * width), 3 * y * size);
+  }
+  return {width: size, height: size, pixels};
 }
 
 function resize(image, width, height) {

@@ -1,8 +1,7 @@
 import {loadAndCompile, loadLiteRt, Tensor} from "@litertjs/core";
 import {prepareDrawing} from "./drawing.js";
-import {evaluationImage, toImage} from "./images.js";
+import {toImage} from "./images.js";
 
-const TOP = 5;
 const PEN = 20; // pixels of the pad, of 256
 
 const element = (id) => document.getElementById(id);
@@ -20,31 +19,39 @@ async function main() {
   element("status").textContent =
     `${about.labels.length} classes, ${about.size}×${about.size} pixels, ` +
     `${about.megabytes.toFixed(1)} MB, WebAssembly, ${threads}`;
-  const classify = classifier(model, about);
-  if (about.drawn) usePad(classify);
-  else useFiles(classify);
+  // What a task prepares and shows is in a module of its name.
+  const task = await import(`./${about.task}.js`);
+  document.body.dataset.task = about.task;
+  task.start();
+  const ask = asker(model, task, about);
+  if (about.drawn) usePad(ask);
+  else useFiles(ask);
   document.body.dataset.ready = "true";
 }
 
 // A function that runs the network on an image and shows what it says; the last call wins.
-function classifier(model, about) {
+function asker(model, task, about) {
   let waiting = null;
   let running = false;
 
   async function run(image) {
-    const {pixels} = evaluationImage(image, about.size, about.cropFraction);
+    const {pixels} = task.prepare(image, about);
     const start = performance.now();
     const input = new Tensor(pixels, [1, about.size, about.size, 3]);
     const outputs = await model.run({[about.input]: input});
-    const probabilities = Float32Array.from(await outputs.probabilities.data());
+    const numbers = {};
+    for (const [name, output] of Object.entries(outputs)) {
+      numbers[name] = (await output.data()).slice();
+      output.delete();
+    }
     const milliseconds = performance.now() - start;
     input.delete();
-    for (const output of Object.values(outputs)) output.delete();
-    show(probabilities, about.labels, milliseconds);
-    window.lastRun = {pixels, probabilities}; // for tests, and for the curious
+    task.show(numbers, image, about);
+    element("latency").textContent = `${milliseconds.toFixed(1)} ms`;
+    window.lastRun = {pixels, ...numbers}; // for tests, and for the curious
   }
 
-  return async function classify(image) {
+  return async function ask(image) {
     waiting = image;
     if (running) return;
     running = true;
@@ -62,23 +69,7 @@ function classifier(model, about) {
   };
 }
 
-function show(probabilities, labels, milliseconds) {
-  const order = [...probabilities.keys()].sort((a, b) => probabilities[b] - probabilities[a]);
-  element("scores").replaceChildren(
-    ...order.slice(0, TOP).map((index) => {
-      const item = document.createElement("li");
-      const score = document.createElement("span");
-      score.className = "score";
-      score.textContent = `${(100 * probabilities[index]).toFixed(1)} %`;
-      item.style.setProperty("--share", `${100 * probabilities[index]}%`);
-      item.append(labels[index], score);
-      return item;
-    }),
-  );
-  element("latency").textContent = `${milliseconds.toFixed(1)} ms`;
-}
-
-function usePad(classify) {
+function usePad(ask) {
   const pad = element("pad");
   const context = pad.getContext("2d", {willReadFrequently: true});
   element("drop").hidden = true;
@@ -109,7 +100,7 @@ function usePad(classify) {
     context.lineTo(...next);
     context.stroke();
     last = next;
-    classify(prepareDrawing(toImage(context.getImageData(0, 0, pad.width, pad.height))));
+    ask(prepareDrawing(toImage(context.getImageData(0, 0, pad.width, pad.height))));
   };
   pad.addEventListener("pointerdown", (event) => {
     pad.setPointerCapture(event.pointerId);
@@ -124,7 +115,7 @@ function usePad(classify) {
   clear();
 }
 
-function useFiles(classify) {
+function useFiles(ask) {
   const drop = element("drop");
   const open = async (file) => {
     if (!file) return;
@@ -136,7 +127,7 @@ function useFiles(classify) {
       element("picture").src = URL.createObjectURL(file);
       element("picture").hidden = false;
       element("hint").hidden = true;
-      classify(toImage(context.getImageData(0, 0, bitmap.width, bitmap.height)));
+      ask(toImage(context.getImageData(0, 0, bitmap.width, bitmap.height)));
     } catch {
       element("status").textContent = `${file.name} is not an image that this browser reads`;
     }

@@ -1,4 +1,4 @@
-"""Serves a page that classifies images in the browser: `python export/web/serve.py RUN`.
+"""Serves a page that runs a network on images in the browser: `python export/web/serve.py RUN`.
 
 RUN is a run's folder, a `.keras` file, or a `.tflite` file of export/tflite.py.
 """
@@ -78,6 +78,7 @@ def make_files(path, folder):
         raise SettingError(f"argument RUN: {path} takes {described['batch']} images at once, not 1")
     about = {
         "name": f"{path.parent.name}/{path.name}",
+        "task": about["task"],  # the page has a module of its name
         "size": described["size"],
         "cropFraction": about["crop_fraction"],
         "input": "images",

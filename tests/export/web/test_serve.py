@@ -12,19 +12,23 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks.hands import PAD, SHAPES, make_drawings, write
 from common.errors import SettingError
-from common.preparation import evaluation_image
+from common.overlays import palette, shares
+from common.preparation import evaluation_image, fitted_image, fitted_size
 from export.verification.running import lite_outputs, open_lite
 from export.web import serve
 from export.web.local_server import make_server
 from tests.export.encoding import encode, picture
+from tests.export.segmenters import LABELS, SIZE, photographs
 from training.datasets.digits.drawing import prepare
 
 browser = pytest.mark.browser
 
 SCREENSHOT = "web.png"
+SEGMENTED = "segmented.png"
 
 # Prepares drawings, 256 × 256 bytes each, from the input; prints one channel of each.
 NODE = """
@@ -37,6 +41,13 @@ for (let begin = 0; begin < bytes.length; begin += side ** 2) {
   const {width, height, pixels: prepared} = prepareDrawing({width: side, height: side, pixels});
   console.log(JSON.stringify([width, height, ...prepared.filter((_, i) => i % 3 === 1)]));
 }
+"""
+
+
+# Prints the colors of as many classes as the argument says.
+PALETTE = """
+import {palette} from "./segment.js";
+console.log(JSON.stringify(palette(Number(process.argv[1]))));
 """
 
 
@@ -177,6 +188,65 @@ def test_a_dropped_image_is_prepared_as_in_python(driver, open_page, trained_run
         np.testing.assert_allclose(pixels[0], expected, atol=0.01)
 
 
+def open_image(driver, path):
+    """Gives a file to the page and waits for the answer; all numbers of the last run, by name."""
+    from selenium.webdriver.common.by import By
+
+    driver.execute_script("window.lastRun = null")
+    driver.find_element(By.ID, "file").send_keys(str(path))
+    wait_for(driver, "return window.lastRun !== null")
+    script = """return Object.fromEntries(
+        Object.entries(window.lastRun).map(([name, values]) => [name, [...values]]))"""
+    return {name: np.array(values) for name, values in driver.execute_script(script).items()}
+
+
+@browser
+def test_a_segmented_image_is_shown_as_python_sees_it(driver, open_page, segmenter_run, tmp_path):
+    network = open_lite(open_page(segmenter_run / "model.keras"))
+    for height, width in ((97, 161), (300, 200), (20, 20), (320, 500)):
+        image = photographs(1, height, width)[0].astype("uint8")
+        path = tmp_path / f"{height}.png"
+        path.write_bytes(encode(Image.fromarray(image), "PNG"))
+        found = open_image(driver, path)
+        expected = fitted_image(image, SIZE).numpy()
+        pixels = found["pixels"].reshape(SIZE, SIZE, 3)
+        np.testing.assert_allclose(pixels, expected, atol=0.01)
+        classes = lite_outputs(network, expected[None])["classes"][0]
+        assert (found["classes"].reshape(SIZE, SIZE) == classes).mean() > 0.998
+        h, w = fitted_size((height, width), SIZE).numpy()
+        shown = found["classes"].reshape(SIZE, SIZE)[:h, :w]
+        script = "return [...document.querySelectorAll('#scores li')].map((li) => li.innerText)"
+        listed = [" ".join(text.split()) for text in driver.execute_script(script)]
+        rows = shares(shown, len(LABELS))
+        assert listed == [f"{LABELS[place]} {100 * share:.1f} %" for place, share in rows]
+        check_map(driver, shown, (height, width))
+    driver.save_screenshot(str(segmenter_run / SEGMENTED))
+    assert "ms" in driver.execute_script("return document.getElementById('latency').innerText")
+
+
+def check_map(driver, classes, size):
+    """Checks that the map over the picture has the size and the colors of the classes."""
+    script = """const map = document.getElementById("map");
+        return [map.height, map.width,
+            ...map.getContext("2d").getImageData(0, 0, map.width, map.height).data]"""
+    height, width, *data = driver.execute_script(script)
+    assert (height, width) == size
+    drawn = np.array(data).reshape(height, width, 4)
+    rows = (np.arange(height) + 0.5) * classes.shape[0] / height
+    columns = (np.arange(width) + 0.5) * classes.shape[1] / width
+    large = classes[rows.astype(int)][:, columns.astype(int)]
+    expected = np.dstack([palette(len(LABELS))[large], 255 * (large > 0)])  # 0 is transparent
+    assert (drawn == expected).all(axis=-1).mean() > 0.95  # but where nearest pixels are tied
+
+
+@browser
+def test_colors_of_classes_are_those_of_python():
+    node = ["node", "--input-type=module", "--eval", PALETTE, "1000"]
+    done = subprocess.run(node, capture_output=True, text=True, cwd=serve.FOLDER)
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_array_equal(json.loads(done.stdout), palette(1000))
+
+
 @browser
 def test_nothing_comes_from_elsewhere(driver, open_page, trained_run):
     open_page(trained_run / "model.keras")
@@ -196,6 +266,7 @@ def test_the_page_gets_a_file_and_what_it_has_to_know(run, make_file, tmp_path):
     about = json.loads(files["model.json"])
     assert about == {
         "name": f"{run.name}/model.keras",
+        "task": "classify",
         "labels": labels,
         "size": 32,
         "cropFraction": 1.0,
