@@ -99,7 +99,8 @@ class Task:
         files: From `trained`, texts that go with an artifact, by file name.
         axis_files: By the name of an output, the one of `files` with a line for each entry of its
             last axis.
-        page: From `files` as a dict of texts, what the web page needs to know, by name.
+        page: From `files` as a dict of texts, what the web page needs to know, by name: `labels`
+            and so on. `export/web/` then has a module of the task's name.
     """
 
     check: collections.abc.Callable = accept
