@@ -1,6 +1,8 @@
 """The task of segmenting: figures on outputs made by hand, answers, lines and pictures."""
 
+import contextlib
 import io
+import itertools
 import pathlib
 
 import numpy as np
@@ -17,6 +19,7 @@ from export.tasks.segment import TASK, read_mask
 from pale_tf import PaleN
 from tests.export.encoding import encode, picture, with_size
 from tests.export.segmenters import LABELS, photographs
+from tests.hostile.images import make_images
 
 
 def recipe(**settings):
@@ -119,6 +122,18 @@ def test_images_are_turned_and_scaled_and_maps_scaled_back(size, segmenter):
         found = read_mask(mask, 3)
         assert found.shape == expected.shape[:2]
         assert (found == expected[..., 0]).mean() > 0.93  # but at the edges
+
+
+def test_hostile_images_are_answered_or_refused(segmenter):
+    trained = trained_of(segmenter)
+    serve = tf.function(lambda files: TASK.answer(files, run_of(3), None, trained))
+    answered = 0
+    for _, content in itertools.islice(make_images(1), 80):
+        with contextlib.suppress(tf.errors.InvalidArgumentError):
+            (mask,) = serve(tf.constant([content]))["mask_bytes"].numpy()
+            assert read_mask(mask, 3).size > 0
+            answered += 1
+    assert 0 < answered < 80
 
 
 def test_answers_are_compared_with_maps(segmenter):
