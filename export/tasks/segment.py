@@ -201,7 +201,7 @@ def pictures(answer, file):
     page = overlays.overlay(decode_upright(file), classes, labels)
     return {
         "mask": overlays.encode_mask(classes, len(labels)),
-        "overlay": tf.io.encode_png(page).numpy(),
+        "overlay": overlays.encode_picture(page),
     }
 
 
