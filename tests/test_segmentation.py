@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tests.conftest import ROOT
@@ -108,6 +109,29 @@ def test_it_predicts_an_image_of_any_size(run, program, tmp_path):
     assert done.returncode == 2
     assert "argument IMAGE: names without their suffix must differ" in done.stderr
     assert not (tmp_path / "more").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_it_is_exported_for_phones(run, program, tmp_path, precision):
+    out, file = run[0], tmp_path / "model.tflite"
+    done = program("export/tflite.py", out, "--out", file, "--precision", precision)
+    assert done.returncode == 0, done.stderr
+    assert program("export/verify.py", file, "--against", out).returncode == 0
+
+
+@pytest.mark.slow
+def test_it_is_served_as_it_predicts(run, program, tmp_path):
+    out, path = run[0], tmp_path / "photo.png"
+    Image.fromarray(photograph(51, (321, 500))[0]).save(path)
+    done = program("export/saved_model.py", out, "--out", tmp_path / "models" / "shapes")
+    assert done.returncode == 0, done.stderr
+    model = tf.saved_model.load(str(tmp_path / "models" / "shapes" / "1"))
+    served = model.signatures["serve_bytes"](image_bytes=tf.constant([path.read_bytes()]))
+    mask = tf.io.decode_png(served["mask_bytes"][0]).numpy()[..., 0]
+    assert program("training/predict.py", out, path, "--out", tmp_path).returncode == 0
+    with Image.open(tmp_path / "photo-mask.png") as predicted:
+        assert (np.asarray(predicted) == mask).mean() >= 0.9999
 
 
 @pytest.mark.slow

@@ -68,3 +68,17 @@ def test_images_stand_under_their_titles(figures):
     assert [axis.get_title() for axis in axes] == list("abcdefg")
     values = [axis.images[0].get_array().max() for axis in axes]
     assert values == [0, 10, 255, 4, 5, 6, 7]
+
+
+def test_pairs_of_pictures_stand_side_by_side(figures):
+    kept, path = figures
+    rng = np.random.default_rng(0)
+    rows = [
+        [rng.integers(0, 256, (20 + row, 30 - row, 3), "uint8") for _ in range(2)]
+        for row in range(3)
+    ]
+    pictures.plot_pairs(rows, ("truth", "prediction"), path)
+    axes = kept[0].axes
+    assert [axis.get_title() for axis in axes] == 3 * ["truth", "prediction"] + ["", ""]
+    for axis, picture in zip(axes, (picture for row in rows for picture in row), strict=False):
+        np.testing.assert_array_equal(axis.images[0].get_array(), picture)

@@ -11,22 +11,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.training.mask_folder import write_folder
 from tests.training.runs import checkpoints, last_state, start, wait_for
 from training.distribution.multi_worker import adapt_keras
 
-# fit.py, which then writes what this worker's weights are.
+# A small fit.py, which then writes what this worker's weights are.
 PROGRAM = """
 import sys
 import numpy as np
 import training.loop.run
-from tests.training import small_fit
+from tests.training import {program}
 make = training.loop.run.make_trainer
 def remember(*arguments, **options):
     global trainer
     trainer, report = make(*arguments, **options)
     return trainer, report
 training.loop.run.make_trainer = remember
-small_fit.main(sys.argv[2:])
+{program}.main(sys.argv[2:])
 variables = [*trainer.network.trainable_variables, *trainer.averages]
 np.savez(sys.argv[1], *[variable.numpy() for variable in variables])
 """
@@ -42,14 +43,14 @@ def free_ports(count):
     return ports
 
 
-def start_workers(folder, *arguments):
+def start_workers(folder, *arguments, program="small_fit"):
     """Starts two workers, whose weights go to `folder` in the end."""
     addresses = [f"localhost:{port}" for port in free_ports(2)]
     workers = []
     for index in range(2):
         task = {"type": "worker", "index": index}
         config = json.dumps({"cluster": {"worker": addresses}, "task": task})
-        command = [sys.executable, "-c", PROGRAM, folder / f"{index}.npz"]
+        command = [sys.executable, "-c", PROGRAM.format(program=program), folder / f"{index}.npz"]
         flags = ("--strategy", "multi_worker", *arguments)
         workers.append(start(*flags, command=command, TF_CONFIG=config))
     return workers
@@ -61,6 +62,14 @@ def finish(workers):
     for worker, (_, errors) in zip(workers, outputs, strict=True):
         assert worker.returncode == 0, errors
     return [output for output, _ in outputs]
+
+
+def assert_same_weights(folder):
+    """Asserts that the two workers ended with the same weights."""
+    with np.load(folder / "0.npz") as one, np.load(folder / "1.npz") as two:
+        assert len(one.files) > 200
+        for name in one.files:
+            np.testing.assert_array_equal(one[name], two[name])
 
 
 @pytest.mark.slow
@@ -83,10 +92,7 @@ def test_two_workers_end_with_the_same_weights_also_after_one_was_killed(
     outputs = finish(start_workers(tmp_path, *flags, "--resume"))
     assert "going on after" in outputs[0]
     assert outputs[1].endswith("worker 1 of 2; worker 0 shows the progress\n")  # and no more
-    with np.load(tmp_path / "0.npz") as one, np.load(tmp_path / "1.npz") as two:
-        assert len(one.files) > 200
-        for name in one.files:
-            np.testing.assert_array_equal(one[name], two[name])
+    assert_same_weights(tmp_path)
     state = last_state(out)
     assert (state["epoch"], state["step"]) == (2, 0)
     accuracies = [
@@ -95,6 +101,17 @@ def test_two_workers_end_with_the_same_weights_also_after_one_was_killed(
     ]
     assert abs(accuracies[0] - accuracies[1]) < 0.05  # 18 of 360 images
     assert json.loads((out / "config.json").read_text())["replicas"] == 2
+
+
+@pytest.mark.slow
+def test_two_workers_train_a_segmenter_in_parts_and_mixed_precision(tmp_path):
+    flags = ("--dataset", f"masks:{write_folder(tmp_path / 'photographs')}", "--epochs", 2)
+    flags += ("--accumulate", 2, "--precision", "mixed_float16", "--out", tmp_path / "run")
+    outputs = finish(start_workers(tmp_path, *flags, program="small_segment_fit"))
+    assert "3 classes of pixels" in outputs[0]
+    assert_same_weights(tmp_path)
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert 0 < metrics["test_miou"] <= 1
 
 
 def test_keras_still_has_what_the_adapter_leans_on():
