@@ -23,7 +23,7 @@ def make_segmenter(labels=LABELS, seed=0, shape=(None, None, 3), channels=16):
     scores = network.get_layer("predictions")
     features = keras.Model(network.inputs[0], scores.input)
     side = shape[0] or SIZE
-    values = features.predict(photographs(8, side), verbose=0).reshape(-1, channels)
+    values = features(photographs(8, side)).numpy().reshape(-1, channels)
     mean = values.mean(axis=0)
     _, deviations, directions = np.linalg.svd(values - mean, full_matrices=False)
     scale = np.sqrt(len(values)) / deviations[:2, None]
