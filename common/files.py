@@ -5,7 +5,7 @@ import json
 import os
 import uuid
 
-from common.errors import WriteError
+from common.errors import SettingError, WriteError
 
 
 @contextlib.contextmanager
@@ -30,6 +30,22 @@ def replacing(path):
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def check_stems(paths):
+    """Raises a `SettingError` if files that are named after images would have the same names.
+
+    Args:
+        paths: Paths of the images, `pathlib.Path`s.
+    """
+    stems = {}
+    for path in paths:
+        other = stems.setdefault(path.stem, path)
+        if other != path:
+            raise SettingError(
+                f"argument IMAGE: names without their suffix must differ. Received: {other} and "
+                f"{path}"
+            )
 
 
 def read_json(path):

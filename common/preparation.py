@@ -59,7 +59,8 @@ def whole_size(sides, short_side=None, scale=1.0, most=None):
         short_side: Of the result, in pixels, unless the long side would get more than `LONGEST`
             times as many; None for the image's own size.
         scale: A further factor.
-        most: Pixels of the result at most, about; None for any number.
+        most: Pixels of the result at most, about, and `LONGEST * sqrt(most)` along a side; None for
+            any number.
 
     Returns:
         int32 `[2]`, at least 1.
@@ -71,7 +72,8 @@ def whole_size(sides, short_side=None, scale=1.0, most=None):
     sides *= tf.cast(scale, tf.float64)
     if most is not None:
         sides *= tf.minimum(tf.sqrt(most / tf.reduce_prod(sides)), 1.0)
-        sides = tf.minimum(sides, most)
+        # Of a thin image, too: what lies along the long side attends to all of it.
+        sides = tf.minimum(sides, LONGEST * most**0.5)
     return tf.cast(tf.maximum(tf.round(sides), 1.0), tf.int32)
 
 

@@ -22,6 +22,7 @@ def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
     import_tensorflow()
+    from common.files import check_stems
     from export.serving.clients import GrpcClient, RefusedError, RestClient
     from export.tasks import load_task
 
@@ -30,7 +31,10 @@ def main(argv=None):
     except ValueError as error:
         parser.error(f"argument --task: {error}")
     if flags.out is not None:
-        check_pictures(parser, flags.task, task, flags.images)
+        if task.pictures is None:
+            parser.error(f"argument --out: the task {flags.task} has no pictures")
+        with parser.stopping():
+            check_stems(flags.images)
         make_folder(parser, "--out", flags.out)
     make = {"grpc": GrpcClient, "rest": RestClient}[flags.protocol]
     client = make(with_port(flags.host, flags.protocol), flags.model, flags.deadline)
@@ -86,19 +90,6 @@ def existing_file(text):
     if not path.is_file() or not os.access(path, os.R_OK):
         raise argparse.ArgumentTypeError(f"cannot read a file {text}")
     return path
-
-
-def check_pictures(parser, name, task, paths):
-    """Ends the program unless the task has pictures, and each image can have its own."""
-    if task.pictures is None:
-        parser.error(f"argument --out: the task {name} has no pictures")
-    stems = {}
-    for path in paths:
-        other = stems.setdefault(path.stem, path)
-        if other is not path:
-            parser.error(
-                f"argument --out: the pictures of {other} and {path} would have the same names"
-            )
 
 
 def warn_of_range(path):
@@ -181,14 +172,14 @@ def lines_of(answer, task):
 
 
 def write_pictures(folder, path, answer, task):
-    """Writes the pictures of an answer to an image, `STEM-NAME.png` each, into a folder."""
+    """Writes the pictures of an answer to an image into a folder."""
     from common.files import replacing
 
     content = path.read_bytes()
     with checked(answer):
         pictures = task.pictures(answer, content)
-    for name, picture in pictures.items():
-        with replacing(folder / f"{path.stem}-{name}.png") as temporary:
+    for end, picture in pictures.items():
+        with replacing(folder / f"{path.stem}{end}") as temporary:
             temporary.write_bytes(picture)
 
 

@@ -57,7 +57,7 @@ def make_parser():
         "--max-batch",
         type=positive_int,
         help="images that the server may run together, the same for all models in MODELS "
-        "(default: theirs, or 32)",
+        "(default: theirs, or 32; 1 for segmenters)",
     )
     add_images_flag(parser, "to verify with")
     return parser
@@ -90,10 +90,10 @@ def export(run, out, xla="attention", precision="float32", size=None, max_batch=
     from export.tasks import task_of
     from export.verify import verify
 
-    batches = server_files.choose_batches(out.parent, max_batch)
     with working_on("making the signatures"):
         trained = load_trained(run)
         task = task_of(trained)
+        batches = server_files.choose_batches(out.parent, max_batch, task.batch)
         size = served_size(trained, task, size)
         network = inference_network(trained.network, task, size, precision)
         signatures = make_signatures(network, trained, task, xla)

@@ -29,6 +29,7 @@ Stages and blocks are counted from 1 here, as the names have them.
 import re
 
 PREPROCESSING = "normalization"
+AUXILIARY = "auxiliary_"  # begins the names of an auxiliary head's layers
 PREDICTIONS = "predictions"
 LOGITS = "logits"
 PROBABILITIES = "probabilities"
@@ -43,7 +44,7 @@ def in_backbone(layer_name):
 
 def gives_scores(layer_name):
     """Whether a layer computes class scores, of a head or of an auxiliary head, in float32."""
-    return layer_name.removeprefix("auxiliary_") in (PREDICTIONS, LOGITS, PROBABILITIES)
+    return layer_name.removeprefix(AUXILIARY) in (PREDICTIONS, LOGITS, PROBABILITIES)
 
 
 def stage_of(layer_name):

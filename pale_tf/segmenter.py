@@ -14,7 +14,6 @@ from pale_tf.layers.resizing import ResizeLike
 from pale_tf.weights import check_weights_path, load_weights
 
 DROPOUT = 0.1  # of whole channels, in front of the class scores, as in mmsegmentation
-AUXILIARY = "auxiliary_"
 
 
 def pale_segmenter(
@@ -91,7 +90,7 @@ def pale_segmenter(
     outputs = scores(upernet(levels, channels))
     if auxiliary:
         side = fully_convolutional(levels["P4"], max(1, channels // 2))
-        outputs = {"main": outputs, "auxiliary": scores(side, AUXILIARY)}
+        outputs = {"main": outputs, "auxiliary": scores(side, names.AUXILIARY)}
     model = PaleModel(inputs, outputs, name=name or f"{config.name}_segmenter")
     if weights is not None:
         load_weights(model, weights)

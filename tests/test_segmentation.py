@@ -65,7 +65,7 @@ def test_too_many_that_are_no_pair_end_the_run(photographs, tmp_path):
     _, errors = process.communicate()
     assert process.returncode == 6
     (line,) = (line for line in errors.splitlines() if line.startswith("fit.py"))
-    assert "images cannot be decoded, more than the limit of 1 (--max-unreadable)" in line
+    assert "images cannot be used, more than the limit of 1 (--max-unreadable)" in line
 
 
 def test_it_is_evaluated_on_one_scale_and_on_several(run, program, tmp_path):
@@ -146,17 +146,23 @@ def test_it_resumes_after_a_kill_to_the_same_bits(run, photographs, tmp_path):
     assert_same_run(whole, out)
 
 
+def rename_masks(root):
+    for mask in (root / "masks").iterdir():
+        mask.rename(mask.with_stem(f"{mask.stem}_mask"))
+
+
 @pytest.mark.parametrize(
     ("arrange", "message"),
     [
         (lambda root: None, "there is no folder"),
         (lambda root: root.mkdir(), "images"),
         (lambda root: (root / "classes.txt").write_text("one\n"), "masks must have 2 to 255"),
+        (rename_masks, "no image of train has a mask of the same name"),
     ],
 )
 def test_a_folder_that_cannot_be_used_is_refused_in_one_line(arrange, message, tmp_path):
     root = tmp_path / "photographs"
-    if message.startswith("masks"):
+    if "mask" in message:
         write_folder(root, 6)
     arrange(root)
     process = start(*arguments(root, tmp_path / "out"), command=FIT)

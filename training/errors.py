@@ -18,7 +18,7 @@ class WorkerLostError(ProgramError):
 
 
 class UnreadableImagesError(ProgramError):
-    """More images cannot be decoded than the run tolerates."""
+    """More images cannot be used than the run tolerates."""
 
     exit_code = 6
 

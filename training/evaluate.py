@@ -80,7 +80,7 @@ def make_parser():
         type=natural_int,
         metavar="COUNT",
         default=100,
-        help="images that may fail to decode (default: %(default)s)",
+        help="images that may be unreadable (default: %(default)s)",
     )
     return parser
 
@@ -93,7 +93,7 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100, scales=(1.0,
         recipe: The `Recipe`: task, data set, batch size, and how images are prepared.
         split: `train`, `validation` or `test`.
         data_dir: Folder of TFDS data sets, or None for TFDS' own.
-        max_unreadable: Number of images that may fail to decode.
+        max_unreadable: Number of images that may be unreadable.
         scales: Factors of the size of whole images, over which outputs are averaged.
         flip: Whether they are averaged over mirrored images too.
 
@@ -169,9 +169,13 @@ def print_table(scores, rows):
         numbers = (f"{scores[name][key]:.4f}" for name in found)
         table.add_row(key, str(raw["images"]), *numbers)
     table.add_section()
-    score, classes = scores["score"], raw["classes"]
+    score, classes = scores["score"], {}
+    for name in reversed(found):  # the images of a class are the same for all
+        classes |= scores[name]["classes"]
     for label in sorted(classes, key=lambda label: classes[label][score])[:rows]:
-        numbers = (f"{scores[name]['classes'][label][score]:.4f}" for name in found)
+        # A class that is not in the images has a score only where it is predicted.
+        own = [scores[name]["classes"].get(label) for name in found]
+        numbers = ("" if row is None else f"{row[score]:.4f}" for row in own)
         table.add_row(label, str(classes[label]["images"]), *numbers)
     rich.console.Console(markup=False, emoji=False).print(table)
 

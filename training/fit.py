@@ -167,7 +167,7 @@ def add_checkpoint_flags(add):
         type=natural_int,
         metavar="COUNT",
         default=100,
-        help="images that may fail to decode before the run ends (default: %(default)s)",
+        help="images that may be unreadable before the run ends (default: %(default)s)",
     )
 
 

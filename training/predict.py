@@ -9,7 +9,6 @@ if not __package__:  # run as a file: import from the repository, not from this 
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from common.cli import Parser, make_folder, run_folder
-from common.errors import SettingError
 from common.runtime import import_tensorflow
 
 BATCH = 32
@@ -29,7 +28,7 @@ def main(argv=None):
     with parser.stopping():
         flags = parser.parse_args(argv)
 
-        from common.files import replacing
+        from common.files import check_stems, replacing
         from common.trained import load_trained
         from training.tasks import load_task
 
@@ -37,7 +36,7 @@ def main(argv=None):
         task = load_task(trained.recipe["task"])
         out = flags.out or flags.run / "predictions"
         if task.predicted:
-            check_names(flags.images)
+            check_stems(map(pathlib.Path, flags.images))
             make_folder(parser, "--out", out)
         elif flags.out is not None:
             task_name = trained.recipe["task"]
@@ -52,18 +51,6 @@ def main(argv=None):
                         file.write_bytes(content)
         for end, words in task.predicted.items():
             print(f"{out}/*{end}  {words}")
-
-
-def check_names(paths):
-    """Raises a `SettingError` if the files of two images would have the same name."""
-    stems = {}
-    for path in paths:
-        other = stems.setdefault(pathlib.Path(path).stem, path)
-        if other != path:
-            raise SettingError(
-                f"argument IMAGE: names without their suffix must differ. Received: {other} and "
-                f"{path}"
-            )
 
 
 def upright(path):

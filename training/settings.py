@@ -19,7 +19,7 @@ class RunSettings:
         data_dir: Folder of TFDS data sets, or None for TFDS' own.
         checkpoint_every: Steps between checkpoints.
         keep_checkpoints: Number of checkpoints to keep, the last ones.
-        max_unreadable: Number of images that may fail to decode before the run ends.
+        max_unreadable: Number of images that may be unreadable before the run ends.
         jit: Whether XLA compiles the step.
         steps_per_execution: Steps that TensorFlow runs without Python between them.
         rematerialize: Stages, of 1 to 4, that compute again in the backward pass what takes most

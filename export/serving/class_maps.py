@@ -72,5 +72,7 @@ def resized_classes(scores, size):
 
     dtype = best_class(scores[:1, :1]).dtype
     signature = tf.TensorSpec((None, None), dtype)
-    strips = tf.map_fn(strip, tf.range(0, height, rows), fn_output_signature=signature)
+    strips = tf.map_fn(
+        strip, tf.range(0, height, rows), parallel_iterations=1, fn_output_signature=signature
+    )
     return turned(tf.reshape(strips, (-1, width))[:height])

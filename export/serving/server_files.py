@@ -15,7 +15,6 @@ BATCHING = "batching_parameters.txt"
 MONITORING = "monitoring.config"
 COMPOSE = "docker-compose.yml"
 
-LARGEST_BATCH = 32
 # A request waits this long for others to share its batch.
 BATCH_TIMEOUT_MICROS = 2000
 MAX_ENQUEUED_BATCHES = 100
@@ -85,12 +84,13 @@ def write_server_files(folder, batches):
         raise WriteError(f"cannot write the server's files in {folder}: {error}") from error
 
 
-def choose_batches(folder, largest):
+def choose_batches(folder, largest, default):
     """The batch sizes for the models of a folder.
 
     Args:
         folder: The folder that holds a folder for each model.
-        largest: Images in the largest batch, or None for what the folder has, or 32.
+        largest: Images in the largest batch, or None for what the folder has, or `default`.
+        default: Images in the largest batch where the folder has none.
 
     Returns:
         Powers of 2 up to the largest, and the largest.
@@ -105,7 +105,7 @@ def choose_batches(folder, largest):
         raise SettingError(
             f"argument --max-batch: {path} has {own}, for all models there. Received: {largest}"
         )
-    largest = largest or own or LARGEST_BATCH
+    largest = largest or own or default
     sizes = [2**power for power in range(largest.bit_length())]
     return sizes if sizes[-1] == largest else [*sizes, largest]
 

@@ -12,8 +12,10 @@ import keras
 import numpy as np
 
 from common.errors import SettingError
+from common.labels import labels_of, labels_text
 from common.preparation import crop_fraction_of, evaluation_image
 from common.registry import load_module
+from common.run_files import LABELS
 from export.serving.decoding import decode_images
 from export.verification import comparison
 
@@ -53,6 +55,16 @@ def compare_answers(answers, expected, trained):
     return comparison.compare(answers, expected)
 
 
+def label_files(trained):
+    """`labels.txt`, a line a class."""
+    return {LABELS: labels_text(labels_of(trained))}
+
+
+def label_page(files):
+    """The labels."""
+    return {"labels": files[LABELS].splitlines()}
+
+
 def nothing(*_):
     """No fields."""
     return {}
@@ -73,6 +85,7 @@ class Task:
     Attributes:
         check: From `trained`, raises a `SettingError` that names the argument RUN unless the
             network is one of this task.
+        batch: Images that a server may run together, unless the user says otherwise.
         any_size: Whether a server's model takes images of any size, if its network does.
         outputs: From `network`, the tensors that its artifacts give, by name.
         signatures: By signature of a server's model, the names of its outputs; None for all.
@@ -93,8 +106,9 @@ class Task:
         compare_answers: From arrays that `serve_bytes` gave, `reference_answers` and `trained`,
             figures by name.
         lines: From what `serve_bytes` gave for one image, arrays by name, lines to print.
-        pictures: From what `serve_bytes` gave for one image, and the bytes of its file, PNG files
-            that show it: bytes by name. None for a task without any.
+        pictures: From what `serve_bytes` gave for one image, and the bytes of its file, files that
+            show it: bytes by the end of their names, as in `training.tasks.Prediction`. None for a
+            task without any.
         facts: From `trained`, what the model card says about it, by name.
         files: From `trained`, texts that go with an artifact, by file name.
         axis_files: By the name of an output, the one of `files` with a line for each entry of its
@@ -104,6 +118,7 @@ class Task:
     """
 
     check: collections.abc.Callable = accept
+    batch: int = 32
     any_size: bool = False
     outputs: collections.abc.Callable = named_outputs
     signatures: collections.abc.Mapping = dataclasses.field(

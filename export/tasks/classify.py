@@ -5,10 +5,10 @@ import numpy as np
 import tensorflow as tf
 
 from common.errors import SettingError
-from common.labels import labels_of, labels_text
+from common.labels import labels_of
 from common.run_files import LABELS
 from export import tasks
-from export.tasks import Task
+from export.tasks import Task, label_files, label_page
 from export.verification import comparison
 
 TOP = 5  # classes that `serve_bytes` gives
@@ -136,16 +136,6 @@ def facts(trained):
     return {"classes": len(labels_of(trained))}
 
 
-def files(trained):
-    """`labels.txt`, a line a class."""
-    return {LABELS: labels_text(labels_of(trained))}
-
-
-def page(files):
-    """The labels."""
-    return {"labels": files[LABELS].splitlines()}
-
-
 TASK = Task(
     check=check,
     outputs=outputs,
@@ -158,7 +148,7 @@ TASK = Task(
     compare_answers=compare_answers,
     lines=lines,
     facts=facts,
-    files=files,
+    files=label_files,
     axis_files={"logits": LABELS, "probabilities": LABELS},
-    page=page,
+    page=label_page,
 )

@@ -6,13 +6,13 @@ import tensorflow as tf
 
 from common import overlays
 from common.errors import ProgramError, SettingError
-from common.labels import labels_of, labels_text
+from common.labels import labels_of
 from common.limits import is_bearable, is_png
 from common.preparation import WHOLE_PIXELS, short_side_of
 from common.run_files import LABELS
 from export.serving.class_maps import BYTE, best_class, network_image, resized_classes
 from export.serving.decoding import decode_image, decode_upright
-from export.tasks import Task
+from export.tasks import Task, label_files, label_page
 from export.verification import comparison
 
 # `error`: the largest difference of a logit, in parts of the largest logit. `agreement`: the share
@@ -195,13 +195,13 @@ def labels_in(answer):
 
 
 def pictures(answer, file):
-    """PNG files: `mask`, the class map with a palette, and `overlay`, the map over the image."""
+    """PNG files: the class map with a palette, and the map over the image."""
     labels = labels_in(answer)
     classes = read_mask(answer["mask_bytes"], len(labels))
     page = overlays.overlay(decode_upright(file), classes, labels)
     return {
-        "mask": overlays.encode_mask(classes, len(labels)),
-        "overlay": overlays.encode_picture(page),
+        "-mask.png": overlays.encode_mask(classes, len(labels)),
+        "-overlay.png": overlays.encode_picture(page),
     }
 
 
@@ -215,18 +215,9 @@ def facts(trained):
     }
 
 
-def files(trained):
-    """`labels.txt`, a line a class."""
-    return {LABELS: labels_text(labels_of(trained))}
-
-
-def page(files):
-    """The labels."""
-    return {"labels": files[LABELS].splitlines()}
-
-
 TASK = Task(
     check=check,
+    batch=1,  # a server joins no images of different sizes, and these are large
     any_size=True,
     outputs=outputs,
     signatures={"serving_default": ("classes",), "scores": ("logits", "probabilities")},
@@ -243,7 +234,7 @@ TASK = Task(
     lines=lines,
     pictures=pictures,
     facts=facts,
-    files=files,
+    files=label_files,
     axis_files={"logits": LABELS},
-    page=page,
+    page=label_page,
 )

@@ -125,6 +125,8 @@ function useFiles(ask) {
       const context = canvas.getContext("2d");
       context.drawImage(bitmap, 0, 0);
       element("picture").src = URL.createObjectURL(file);
+      element("map").width = element("map").width; // the map and the scores are those of another
+      element("scores").replaceChildren();
       element("picture").hidden = false;
       element("hint").hidden = true;
       ask(toImage(context.getImageData(0, 0, bitmap.width, bitmap.height)));

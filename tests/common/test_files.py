@@ -1,9 +1,11 @@
 """Files that are whole or not there."""
 
+import pathlib
+
 import pytest
 
-from common.errors import WriteError
-from common.files import replacing
+from common.errors import SettingError, WriteError
+from common.files import check_stems, replacing
 
 
 def test_a_file_appears_whole_or_not_at_all(tmp_path):
@@ -39,3 +41,9 @@ def test_temporary_names_keep_the_suffix_that_writers_look_at(tmp_path):
     with replacing(tmp_path / "model.keras") as temporary:
         assert temporary.suffix == ".keras"
         temporary.touch()
+
+
+def test_files_that_are_named_after_images_have_names_of_their_own():
+    check_stems(map(pathlib.Path, ("a/1.png", "a/2.png", "b/3.jpg", "a/1.png")))
+    with pytest.raises(SettingError, match=r"IMAGE: .* differ. Received: a/1.png and b/1.jpg"):
+        check_stems(map(pathlib.Path, ("a/1.png", "a/2.png", "b/1.jpg")))

@@ -133,7 +133,11 @@ def test_images_in_0_to_1_are_warned_of(tmp_path, capsys):
     ("task", "names", "message"),
     [
         ("classify", ["a.png"], "argument --out: the task classify has no pictures"),
-        ("segment", ["a.png", "b.png", "sub/a.jpg"], "would have the same names"),
+        (
+            "segment",
+            ["a.png", "b.png", "sub/a.jpg"],
+            "argument IMAGE: names without their suffix must differ",
+        ),
     ],
 )
 def test_pictures_that_cannot_be_are_one_line(tmp_path, capsys, task, names, message):

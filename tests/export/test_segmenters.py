@@ -216,6 +216,9 @@ def test_a_lite_file_is_one_partition_of_built_in_operations(lite):
     assert max(len(tensor.shape) for tensor in model.subgraphs[0].tensors) <= 4
 
 
+LEAST = {"float32": 0.9999, "float16": 0.995, "dynamic": 0.99, "int8": 0.98}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", tflite.PRECISIONS)
 def test_all_precisions_keep_their_bounds(precision, tmp_path):
@@ -225,7 +228,7 @@ def test_all_precisions_keep_their_bounds(precision, tmp_path):
     tflite.main([str(run), "--precision", precision, "--out", str(path), "--size", "96"])
     outputs = lite_outputs(open_lite(path), photographs(4, 96))
     expected = load_trained(run).network.predict(photographs(4, 96), verbose=0)
-    assert agreement(outputs["classes"], expected.argmax(axis=-1)) > 0.98
+    assert agreement(outputs["classes"], expected.argmax(axis=-1)) >= LEAST[precision]
 
 
 @pytest.mark.slow

@@ -64,6 +64,18 @@ def test_refuses_what_is_no_run(tmp_path, capsys):
         assert f": error: {message}" in line
 
 
+def test_the_table_has_classes_that_only_one_network_finds(capsys):
+    both, one = {"images": 3, "iou": 0.5}, {"images": 0, "iou": 0.0}
+    scores = {
+        "raw": {"images": 3, "miou": 0.25, "classes": {"ant": both, "bee": one}},
+        "ema": {"images": 3, "miou": 0.25, "classes": {"ant": both, "cat": one}},
+    }
+    evaluate.print_table({"dataset": "zoo", "split": "test", "score": "iou", **scores}, rows=5)
+    printed = capsys.readouterr().out
+    rows = [line for line in printed.splitlines() if any(name in line for name in ("bee", "cat"))]
+    assert [row.count("0.0000") for row in rows] == [1, 1]
+
+
 def test_the_table_has_the_worst_classes_first(capsys):
     classes = {
         name: {"images": 2, "mean_iou": score}

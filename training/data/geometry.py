@@ -53,17 +53,16 @@ class Placement(typing.NamedTuple):
     begin: tf.Tensor
 
 
-def place_image(image, placement, size, fill):
+def place_image(image, placement, size):
     """The square on an image: bilinear interpolation, with antialiasing where it shrinks.
 
     Args:
         image: `[h, w, 3]`, any real dtype.
         placement: A `Placement`.
         size: Height and width of the square, in pixels.
-        fill: Color of what lies outside of the image, `[3]`.
 
     Returns:
-        float32 `[size, size, 3]`.
+        float32 `[size, size, 3]`, black outside of the image.
     """
     scale = tf.cast(placement.scaled, tf.float32) / tf.cast(tf.shape(image)[:2], tf.float32)
     placed = tf.raw_ops.ScaleAndTranslate(
@@ -74,9 +73,22 @@ def place_image(image, placement, size, fill):
         kernel_type="triangle",
         antialias=True,
     )[0]
-    rows, columns = _inside(placement, size)
-    inside = (rows[:, None] & columns)[..., None]
-    return tf.ensure_shape(tf.where(inside, placed, fill), (size, size, 3))
+    return tf.ensure_shape(placed, (size, size, 3))
+
+
+def fill_outside(square, placement, value):
+    """A square with `value` where there is no image.
+
+    Args:
+        square: `[S, S]` or `[S, S, C]`.
+        placement: Its `Placement`.
+        value: A number, or a color `[C]`, of the square's dtype.
+    """
+    places = placement.begin[:, None] + tf.range(square.shape[0])
+    rows, columns = tf.unstack((places >= 0) & (places < placement.scaled[:, None]))
+    inside = rows[:, None] & columns
+    inside = inside[..., None] if square.shape.rank == 3 else inside
+    return tf.where(inside, square, tf.constant(value, square.dtype))
 
 
 def place_mask(mask, placement, size):
@@ -95,10 +107,8 @@ def place_mask(mask, placement, size):
     places = tf.cast(placement.begin[:, None] + tf.range(size), tf.float32) + 0.5
     places = tf.cast(tf.floor(places * scale[:, None]), tf.int32)
     y, x = tf.unstack(tf.clip_by_value(places, 0, shape[:, None] - 1))
-    placed = tf.gather(tf.gather(mask, y), x, axis=1)
-    rows, columns = _inside(placement, size)
-    placed = tf.where(rows[:, None] & columns, placed, tf.constant(IGNORED, mask.dtype))
-    return tf.ensure_shape(placed, (size, size))
+    placed = tf.ensure_shape(tf.gather(tf.gather(mask, y), x, axis=1), (size, size))
+    return fill_outside(placed, placement, IGNORED)
 
 
 def central_placement(scaled, size):
@@ -106,15 +116,15 @@ def central_placement(scaled, size):
     return Placement(scaled, (scaled - size) // 2)
 
 
-def random_placement(mask, scaled, size, seed, most, attempts=10):
-    """Draws a square of a mask that no class fills: the 75% rule of DeepLab and mmsegmentation.
+def random_placement(mask, scaled, size, seed, largest_share, attempts=10):
+    """Draws a square of a mask that no class fills, nor ignored pixels: mmsegmentation's 75% rule.
 
     Args:
         mask: uint8 `[h, w]`.
         scaled: Height and width to which image and mask are scaled, int32 `[2]`.
         size: Height and width of the square, in pixels.
         seed: Integer tensor `[2]`.
-        most: Largest share of the pixels that are not ignored that one class may have.
+        largest_share: Of the pixels that are not ignored, what one class may have at most.
         attempts: Squares that are drawn at most; of the last one, the share does not matter.
 
     Returns:
@@ -126,12 +136,10 @@ def random_placement(mask, scaled, size, seed, most, attempts=10):
 
     def filled(attempt):
         pixels = place_mask(mask, Placement(scaled, begins[attempt]), size)
-        counts = tf.math.bincount(
-            tf.cast(tf.reshape(pixels, [-1]), tf.int32), minlength=IGNORED + 1
-        )[:IGNORED]
-        return tf.reduce_max(counts) > tf.cast(
-            tf.floor(most * tf.cast(tf.reduce_sum(counts), tf.float32)), tf.int32
-        )
+        pixels = tf.cast(tf.reshape(pixels, [-1]), tf.int32)
+        counts = tf.math.bincount(pixels, minlength=IGNORED + 1, dtype=tf.float32)[:IGNORED]
+        total = tf.reduce_sum(counts)
+        return (total == 0) | (tf.reduce_max(counts) > largest_share * total)
 
     attempt = tf.while_loop(
         lambda attempt: (attempt < attempts - 1) & filled(attempt),
@@ -139,12 +147,6 @@ def random_placement(mask, scaled, size, seed, most, attempts=10):
         (tf.constant(0),),
     )[0]
     return Placement(scaled, begins[attempt])
-
-
-def _inside(placement, size):
-    """Which rows, and which columns, of a square lie on the image: two boolean `[size]`."""
-    places = placement.begin[:, None] + tf.range(size)
-    return tf.unstack((places >= 0) & (places < placement.scaled[:, None]))
 
 
 def random_affine(

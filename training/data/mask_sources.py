@@ -146,6 +146,13 @@ def _splits(root, list_pairs, layout):
     except OSError as error:
         raise SettingError(f"`dataset`: cannot read {root}: {error}; expected {layout}") from error
     splits = three_splits(found)
+    for split, pairs in splits.items():
+        if pairs and not any(mask for _, mask in pairs):
+            lines = "".join(f"; passed over: {line}" for line in passed_over)
+            raise SettingError(
+                f"`dataset`: no image of {split} has a mask of the same name, such as that of "
+                f"{pairs[0][0]}; expected {layout}{lines}"
+            )
     empty = [split for split in SPLITS if not splits[split]]
     if empty:
         others = "".join(f"; passed over: {line}" for line in passed_over)

@@ -1,4 +1,4 @@
-"""Masks: PNGs whose pixels are classes. Decoded to them, and guarded against all that is none."""
+"""Masks: PNG files whose pixels are classes, decoded and guarded against files that are none."""
 
 import contextlib
 import io
@@ -96,8 +96,8 @@ def _stored(encoded, channels):
 
 
 def _indices(content):
-    """The indices of a PNG with a palette, uint8 `[n]`: uint8 `[h, w]`, and whether they could be
-    decoded.
+    """Decodes the bytes of a PNG with a palette, uint8 `[n]`, to its indices, uint8 `[h, w]`, and
+    says whether that was possible.
 
     TensorFlow knows the colors of the palette alone, of which two may be equal.
     """

@@ -1,4 +1,4 @@
-"""Images that cannot be decoded: counted, named in a log, tolerated up to a limit."""
+"""Images that cannot be used: counted, named in a log, tolerated up to a limit."""
 
 import threading
 
@@ -8,7 +8,7 @@ from training.errors import UnreadableImagesError
 
 
 class Unreadable:
-    """The images of a run that could not be decoded, each counted once.
+    """The images of a run that could not be decoded, or whose targets could not, each counted once.
 
     Args:
         limit: Number of images that is tolerated.
@@ -53,7 +53,7 @@ class Unreadable:
         if len(self) > self.limit:
             where = "" if self.log is None else f"; {self.log} names them"
             raise UnreadableImagesError(
-                f"{len(self)} images cannot be decoded, more than the limit of {self.limit} "
+                f"{len(self)} images cannot be used, more than the limit of {self.limit} "
                 f"(--max-unreadable){where}"
             )
 

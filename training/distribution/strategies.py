@@ -70,14 +70,20 @@ def _wait_for_all(strategy):
         strategy.reduce(tf.distribute.ReduceOp.SUM, tf.ones(()), axis=None)
 
 
-def check_batch(strategy, batch_size, accumulate):
-    """Raises a `SettingError` unless every replica gets `accumulate` equal parts of a batch."""
+def check_batch(strategy, batch_size, accumulate, least=1):
+    """Raises a `SettingError` unless every replica gets `accumulate` equal parts of a batch, and
+    there are `least` images in a part of all replicas."""
     replicas = strategy.num_replicas_in_sync
     parts = replicas * accumulate
     if batch_size % parts:
         raise SettingError(
             f"`batch_size` must be divisible by {parts}: {replicas} replicas, and `accumulate` "
             f"{accumulate}. Received: {batch_size}"
+        )
+    if batch_size // accumulate < least:
+        raise SettingError(
+            f"`batch_size` must be {least * accumulate} at least: the task needs {least} images in "
+            f"each part, and `accumulate` is {accumulate}. Received: {batch_size}"
         )
 
 

@@ -10,12 +10,12 @@ from common.errors import SettingError
 from training.data.batches import whole_images
 
 
-def evaluate_networks(runs, task, source, split, transforms, batch_size, unreadable):
+def evaluate_networks(inferences, task, source, split, transforms, batch_size, unreadable):
     """Runs networks over a split, on one device. The images are read once for all of them.
 
     Args:
-        runs: By name, functions of images `[b, H, W, 3]` to outputs: what `Task.make_inference`
-            makes of networks.
+        inferences: By name, functions of images `[b, H, W, 3]` to outputs: what
+            `Task.make_inference` makes of networks.
         task: The `training.tasks.Task`.
         source: A `Source`.
         split: `train`, `validation` or `test`.
@@ -31,8 +31,10 @@ def evaluate_networks(runs, task, source, split, transforms, batch_size, unreada
         SettingError: If none can.
     """
     # Traced again for the second size; from then on for any.
-    runs = {name: tf.function(run, reduce_retracing=True) for name, run in runs.items()}
-    reports = {name: task.make_report(task, source) for name in runs}
+    inferences = {
+        name: tf.function(infer, reduce_retracing=True) for name, infer in inferences.items()
+    }
+    reports = {name: task.make_report(task, source) for name in inferences}
     examples = whole_images(source, split, transforms, unreadable).as_numpy_iterator()
     shown = rich.progress.track(
         examples,
@@ -41,9 +43,9 @@ def evaluate_networks(runs, task, source, split, transforms, batch_size, unreada
         transient=True,
         disable=not sys.stdout.isatty(),
     )
-    for images, targets in batches_of_a_size(shown, batch_size):
-        for name, run in runs.items():
-            outputs = tf.nest.map_structure(lambda tensor: tensor.numpy(), run(images))
+    for images, targets in batches_of_a_size(shown, batch_size, task.pixels):
+        for name, infer in inferences.items():
+            outputs = tf.nest.map_structure(lambda tensor: tensor.numpy(), infer(images))
             reports[name].add(images, outputs, targets)
         unreadable.check()
     unreadable.check()
@@ -52,19 +54,22 @@ def evaluate_networks(runs, task, source, split, transforms, batch_size, unreada
     return reports
 
 
-def batches_of_a_size(examples, batch_size):
+def batches_of_a_size(examples, batch_size, pixels=None):
     """Batches of examples that follow one another and have the same size.
 
     Args:
         examples: An iterable of images `[H, W, 3]` and targets, structures of arrays.
         batch_size: Examples in a batch at most.
+        pixels: Of all images of a batch together, at most; None for any number.
 
     Returns:
         A generator of images `[b, H, W, 3]` and targets `[b, …]`.
     """
     batch = []
     for example in examples:
-        if batch and (example[0].shape != batch[0][0].shape or len(batch) == batch_size):
+        height, width, _ = example[0].shape
+        most = batch_size if pixels is None else min(batch_size, pixels // (height * width))
+        if batch and (example[0].shape != batch[0][0].shape or len(batch) >= most):
             yield _stack(batch)
             batch = []
         batch.append(example)

@@ -81,7 +81,7 @@ def train(recipe, settings, task=None):
     tf.config.experimental.enable_op_determinism()
     keras.config.set_dtype_policy(recipe.precision)
     strategy = make_strategy(settings.strategy, settings.cpu_replicas, settings.wait)
-    check_batch(strategy, recipe.batch_size, recipe.accumulate)
+    check_batch(strategy, recipe.batch_size, recipe.accumulate, task.smallest_part)
     with errors_in_one_line(settings.strategy):
         run, notes = prepare(recipe, settings, task, strategy)
         if run.chief:

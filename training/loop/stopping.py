@@ -29,7 +29,7 @@ class Guard(keras.callbacks.Callback):
         NonFiniteLossError: From `fit`, after a step whose loss is infinite or NaN.
         TerminatedError: From `fit`, after the step in which SIGTERM or SIGINT (Ctrl-C) arrived, and
             a checkpoint.
-        UnreadableImagesError: From `fit`, if too many images cannot be decoded.
+        UnreadableImagesError: From `fit`, if too many images cannot be used.
     """
 
     def __init__(self, position, save, every, steps_per_epoch, rate, unreadable):

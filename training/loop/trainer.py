@@ -65,15 +65,13 @@ class Trainer(keras.Model):
             Dict of the step's `loss` and `gradient_norm`, those of the whole batch.
         """
         images, targets = data
-        loss, gradients, outputs = self._gradients(images, targets)
+        loss, gradients = self._gradients(images, targets)
         loss, *gradients = _sum_over_replicas([loss, *gradients])
         norm = tf.linalg.global_norm(gradients) / self.optimizer.scale_loss(1.0)
         self.optimizer.apply(gradients, self.network.trainable_variables)
         if self.averages:
             tf.distribute.get_replica_context().merge_call(self._update_averages)
         self.loss.update_state(loss)
-        for score in self.scores[1:]:
-            score.update_state(targets, outputs)
         return {"loss": loss, "gradient_norm": norm}
 
     def test_step(self, data):
@@ -117,11 +115,11 @@ class Trainer(keras.Model):
             average.assign(value)
 
     def _gradients(self, images, targets):
-        """Sums loss and gradients over micro-batches, one after the other."""
+        """Sums loss and gradients over micro-batches, one after the other, and scores each."""
         (count,) = _sum_over_replicas([tf.reduce_sum(self.task.count(targets))])
         count = tf.maximum(count, 1.0)  # there may be nothing to count in a batch
         variables = self.network.trainable_variables
-        losses, gradients, outputs = [], [], []
+        losses, gradients = [], []
         for x, y in self._parts(images, targets):
             # Waiting for the part before bounds the memory to that of one part.
             with tf.control_dependencies(gradients), tf.GradientTape() as tape:
@@ -132,9 +130,9 @@ class Trainer(keras.Model):
             new = tape.gradient(scaled, [variable.value for variable in variables])
             gradients = [a + b for a, b in zip(gradients, new, strict=True)] if gradients else new
             losses.append(loss)
-            outputs.append(given)
-        joined = tf.nest.map_structure(lambda *parts: tf.concat(parts, axis=0), *outputs)
-        return tf.add_n(losses), gradients, joined
+            for score in self.scores[1:]:  # now: the outputs of a part need not be kept
+                score.update_state(y, given)
+        return tf.add_n(losses), gradients
 
     def _parts(self, images, targets):
         """Images and targets of each micro-batch."""

@@ -31,7 +31,7 @@ RECIPE = Recipe(
     settings={
         "short_side": 512,
         "scales": [0.5, 2.0],
-        "most": 0.75,
+        "largest_share": 0.75,
         "flip": True,
         "photometric": True,
     },

@@ -18,5 +18,5 @@ RECIPE = Recipe(
     weight_decay=0.05,
     clip_norm=5.0,
     ema_decay=0.99,
-    settings={"channels": 64, "scales": [0.8, 1.25], "most": 0.75},
+    settings={"channels": 64, "scales": [0.8, 1.25], "largest_share": 0.75},
 )

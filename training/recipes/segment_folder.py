@@ -27,7 +27,7 @@ RECIPE = Recipe(
         "channels": 128,
         "short_side": 224,
         "scales": [0.5, 2.0],
-        "most": 0.75,
+        "largest_share": 0.75,
         "flip": True,
         "photometric": True,
     },

@@ -116,6 +116,9 @@ class Task:
             of any one size to the outputs of the finished network, for scores on whole images.
         multi_scale: Whether `make_inference` takes `scales` and `flip` as well, to average over
             several sizes of an image, and over mirrored ones.
+        smallest_part: Images that a step must get at once, over all replicas.
+        pixels: Of whole images that are tested at once, at most; None for any number. One image is
+            tested whatever it has.
         count: `targets` to float32 `[b]`: what each image adds to the number by which the sum of
             the losses is divided, over all replicas. Images, unless given.
         make_metrics: `source` to a list of `keras.metrics.Metric`, updated with targets, outputs
@@ -140,6 +143,8 @@ class Task:
     finish: typing.Callable = lambda network: network
     make_inference: typing.Callable = plain_inference
     multi_scale: bool = False
+    smallest_part: int = 1
+    pixels: int | None = None
     count: typing.Callable = count_images
     make_metrics: typing.Callable = lambda source: []
     score: str = "loss"

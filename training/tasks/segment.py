@@ -10,7 +10,7 @@ from common.errors import SettingError
 from common.files import replacing
 from common.labels import labels_of, labels_text
 from common.overlays import encode_mask, encode_picture, overlay, shares
-from common.preparation import whole_size
+from common.preparation import short_side_of, whole_size
 from common.run_files import LABELS
 from pale_tf import pale_segmenter
 from pale_tf.backbone import IMAGE_MEAN, PaleModel
@@ -21,6 +21,7 @@ from training.data.batches import Transforms
 from training.data.decoding import decode
 from training.data.geometry import (
     central_placement,
+    fill_outside,
     place_image,
     place_mask,
     random_mirror,
@@ -32,9 +33,10 @@ from training.data.photometric import distort_colors
 from training.data.seeds import following
 from training.tasks import Prediction, Report, Task
 
-AUXILIARY = 0.4  # weight of the auxiliary head's loss (Zhao et al. 2017; mmsegmentation)
+AUXILIARY_WEIGHT = 0.4  # of the auxiliary head's loss (Zhao et al. 2017; mmsegmentation)
 EXAMPLES = 5
 WORST = 12
+DRAWN = 1024  # pixels of the longer side of an image in a picture
 FILL = IMAGE_MEAN.astype("float32")  # of what lies outside of an image: 0 once normalized
 
 
@@ -49,7 +51,7 @@ class Settings:
         short_side: Short side, in pixels, that whole images are scaled to before anything else, or
             None for their own. The long side gets four times as many at most.
         scales: Least and largest random scale in training, beside that of `short_side`.
-        most: Largest share of a random crop that one class may fill, if ten draws give such a crop.
+        largest_share: What one class may fill of a random crop, if one of ten draws is such a crop.
         flip: Whether half of the images are mirrored, left to right.
         photometric: Whether brightness, contrast, saturation and hue change at random.
     """
@@ -59,7 +61,7 @@ class Settings:
     output_norms: bool = False
     short_side: int | None = None
     scales: tuple[float, float] = (1.0, 1.0)
-    most: float = 1.0
+    largest_share: float = 1.0
     flip: bool = False
     photometric: bool = False
 
@@ -82,24 +84,22 @@ def make_transforms(recipe, source):
         image, mask, readable = read(encoded, encoded_mask, guarded)
         scale = low + (high - low) * tf.random.stateless_uniform((), following(seed, 1))
         scaled = whole_size(tf.shape(mask), settings.short_side, scale)
-        placement = random_placement(mask, scaled, size, seed, settings.most)
-        image = place_image(image, placement, size, FILL)
+        placement = random_placement(mask, scaled, size, seed, settings.largest_share)
+        image = place_image(image, placement, size)
+        if settings.photometric:
+            image = distort_colors(image, following(seed, 3))
+        image = fill_outside(image, placement, FILL)
         mask = place_mask(mask, placement, size)[..., None]
         if settings.flip:  # both by the same seed
             image = random_mirror(image, following(seed, 2))
             mask = random_mirror(mask, following(seed, 2))
-        if settings.photometric:
-            image = distort_colors(image, following(seed, 3))
         return image, mask[..., 0], readable
 
     def evaluation(encoded, encoded_mask):
         image, mask, readable = read(encoded, encoded_mask)
         placement = central_placement(whole_size(tf.shape(mask), settings.short_side), size)
-        return (
-            place_image(image, placement, size, FILL),
-            place_mask(mask, placement, size),
-            readable,
-        )
+        image = fill_outside(place_image(image, placement, size), placement, FILL)
+        return image, place_mask(mask, placement, size), readable
 
     def whole(encoded, encoded_mask):
         image, mask, readable = read(encoded, encoded_mask)
@@ -140,7 +140,7 @@ def loss(outputs, targets):
 
     Args:
         outputs: Of the trained network, a dict of logits `[b, H, W, classes]`: `main` and, counted
-            with `AUXILIARY`, `auxiliary`. Or of the finished one, probabilities.
+            with `AUXILIARY_WEIGHT`, `auxiliary`. Or of the finished one, probabilities.
         targets: Classes, uint8 `[b, H, W]`.
 
     Returns:
@@ -159,7 +159,7 @@ def loss(outputs, targets):
         head: total(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
         for head, logits in outputs.items()
     }
-    return losses["main"] + AUXILIARY * losses.get("auxiliary", 0.0)
+    return losses["main"] + AUXILIARY_WEIGHT * losses.get("auxiliary", 0.0)
 
 
 def count_pixels(targets):
@@ -171,7 +171,7 @@ class MeanIoU(keras.metrics.MeanIoU):
     """Keras' mean IoU over the classes that occur, of scores and of targets that may be ignored."""
 
     def __init__(self, classes, name="miou"):
-        # Of pixels, there are more than 32 bits count.
+        # A split may have more pixels than 32 bits can count.
         super().__init__(classes, name, "int64", ignore_class=IGNORED, sparse_y_pred=False)
 
     def update_state(self, targets, outputs, sample_weight=None):
@@ -202,7 +202,7 @@ def make_inference(network, settings, scales=(1.0,), flip=False):
         A function of images `[b, H, W, 3]`, values in 0..255, to probabilities
         `[b, H, W, classes]`.
     """
-    short_side = Settings(**settings).short_side
+    short_side = short_side_of({"settings": settings})
 
     def infer(images):
         shape, results = tf.shape(images)[1:3], []
@@ -225,7 +225,8 @@ class SegmentationReport(Report):
         count = len(source.labels)
         self.matrix = np.zeros((count, count), np.int64)  # pixels by class and predicted class
         self._seen = np.zeros(count, int)  # images in which a class is
-        self._worst = []  # (mean loss, index, image, target, prediction), the most loss first
+        # (mean loss, index, image, target, prediction), the most loss first
+        self._worst = []
         self._examples = []
 
     def add(self, images, outputs, targets):
@@ -238,11 +239,10 @@ class SegmentationReport(Report):
             pairs = target[counted].astype(int) * len(self.matrix) + classes[counted]
             self.matrix += np.bincount(pairs, minlength=self.matrix.size).reshape(self.matrix.shape)
             self._seen[np.unique(target[counted])] += 1
-            self._worst.append((means[place], first + place, image, target, classes))
-        worst = sorted(self._worst, key=lambda entry: (-entry[0], entry[1]))[:WORST]
-        # Copies: a part of a batch would keep the whole batch.
-        self._worst = [(loss, index, *map(np.array, arrays)) for loss, index, *arrays in worst]
-        self._examples.extend(map(np.array, images[: EXAMPLES - len(self._examples)]))
+            entry = means[place], first + place, *map(_drawn, (image, target, classes))
+            self._worst = sorted([*self._worst, entry], key=lambda entry: (-entry[0], entry[1]))
+            self._worst = self._worst[:WORST]
+        self._examples.extend(_pixels(images[: EXAMPLES - len(self._examples)]))
         return losses
 
     def _ious(self):
@@ -252,9 +252,10 @@ class SegmentationReport(Report):
         return np.where(union, right / np.maximum(union, 1), np.nan)
 
     def scores(self):
-        pixels = max(self.matrix.sum(), 1)
+        pixels, ious = max(self.matrix.sum(), 1), self._ious()
+        found = ious[~np.isnan(ious)]  # none where every pixel is ignored
         return {
-            "miou": float(np.nanmean(self._ious())),
+            "miou": float(np.mean(found)) if len(found) else 0.0,
             "pixel_accuracy": float(np.trace(self.matrix) / pixels),
             **super().scores(),
         }
@@ -281,6 +282,18 @@ class SegmentationReport(Report):
         for index, image in enumerate(self._examples):
             with replacing(folder / "examples" / f"{index + 1}.png") as path:
                 keras.utils.save_img(path, image, scale=False)
+
+
+def _drawn(array):
+    """A copy of an image or a map, no larger than it is drawn: a part would keep the whole."""
+    step = -(-max(array.shape[:2]) // DRAWN)
+    array = array[::step, ::step]
+    return _pixels(array) if array.ndim == 3 else np.array(array)
+
+
+def _pixels(images):
+    """Images in 0..255 as uint8."""
+    return np.clip(np.round(images), 0, 255).astype("uint8")
 
 
 def predict(trained, images):
@@ -325,6 +338,8 @@ TASK = Task(
     finish=finish,
     make_inference=make_inference,
     multi_scale=True,
+    smallest_part=2,  # pyramid pooling normalizes maps of one pixel
+    pixels=2**20,
     count=count_pixels,
     make_metrics=lambda source: [MeanIoU(len(source.labels))],
     score="miou",

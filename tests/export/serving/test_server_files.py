@@ -45,14 +45,14 @@ def test_the_server_gets_its_environment(models):
     [(None, [1, 2, 4, 8, 16, 32]), (1, [1]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])],
 )
 def test_batches_are_powers_of_two_and_the_largest(models, largest, sizes):
-    assert server_files.choose_batches(models, largest) == sizes
+    assert server_files.choose_batches(models, largest, 32) == sizes
 
 
 def test_all_models_of_a_server_have_the_same_batches(models):
-    server_files.write_server_files(models, server_files.choose_batches(models, 6))
-    assert server_files.choose_batches(models, None) == [1, 2, 4, 6]
+    server_files.write_server_files(models, server_files.choose_batches(models, 6, 32))
+    assert server_files.choose_batches(models, None, 32) == [1, 2, 4, 6]
     with pytest.raises(SettingError, match=r"argument --max-batch: .* has 6.*Received: 8"):
-        server_files.choose_batches(models, 8)
+        server_files.choose_batches(models, 8, 32)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_all_models_of_a_server_have_the_same_batches(models):
 )
 def test_batching_parameters_may_be_edited(models, text, sizes):
     (models / "batching_parameters.txt").write_text(text)
-    assert server_files.choose_batches(models, None) == sizes
+    assert server_files.choose_batches(models, None, 32) == sizes
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_batching_parameters_may_be_edited(models, text, sizes):
 def test_batching_parameters_without_a_batch_are_one_error(models, content):
     (models / "batching_parameters.txt").write_bytes(content)
     with pytest.raises(SettingError, match=r"argument --out: .*txt has no max_batch_size"):
-        server_files.choose_batches(models, None)
+        server_files.choose_batches(models, None, 32)
 
 
 def test_a_folder_that_cannot_be_written_is_one_error(tmp_path):

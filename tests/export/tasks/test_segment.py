@@ -173,10 +173,10 @@ def test_pictures_show_the_map(answered):
     answer, classes = answered
     image = picture(0)
     pictures = TASK.pictures(answer, encode(image, "PNG"))
-    mask = Image.open(io.BytesIO(pictures["mask"]))
+    mask = Image.open(io.BytesIO(pictures["-mask.png"]))
     assert mask.mode == "P"
     np.testing.assert_array_equal(mask, classes)
-    page = np.asarray(Image.open(io.BytesIO(pictures["overlay"])))
+    page = np.asarray(Image.open(io.BytesIO(pictures["-overlay.png"])))
     expected = overlays.overlay(np.asarray(image), classes, answer["labels"].tolist())
     np.testing.assert_array_equal(page, expected)
     with pytest.raises(ValueError, match="`image` must be of shape"):
@@ -213,3 +213,17 @@ def test_facts_and_files(segmenter):
     facts = TASK.facts(trained)
     assert (facts["classes"], facts["short side of whole images"]) == (4, 512)
     assert TASK.page({"labels.txt": "ant\nbee\n"}) == {"labels": ["ant", "bee"]}
+
+
+def test_thin_images_are_no_longer_for_the_network_than_others(segmenter):
+    """Attention along a line costs its square: a line of 65,500 pixels would take gigabytes."""
+    trained, lengths = trained_of(segmenter), []
+
+    def run(images):
+        lengths.append(images.shape[2])
+        return {"probabilities": segmenter(images)}
+
+    file = encode(Image.new("RGB", (65_500, 1), (250, 80, 20)), "JPEG")
+    (mask,) = TASK.answer(tf.constant([file]), run, None, trained)["mask_bytes"].numpy()
+    assert lengths == [4096]
+    assert read_mask(mask, 4).shape == (1, 65_500)

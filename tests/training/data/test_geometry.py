@@ -8,6 +8,7 @@ from tests.training.pixels import ramps
 from training.data.geometry import (
     Placement,
     central_placement,
+    fill_outside,
     place_image,
     place_mask,
     random_affine,
@@ -152,9 +153,8 @@ def placed(shape, scaled, begin, size=8):
     """A ramp and a mask of columns, placed alike."""
     image = ramps(*shape)
     placement = Placement(tf.constant(scaled), tf.constant(begin))
-    fill = tf.constant([7.0, 8.0, 9.0])
-    mask = image[..., 1]
-    return place_image(image, placement, size, fill).numpy(), place_mask(mask, placement, size)
+    square = fill_outside(place_image(image, placement, size), placement, [7.0, 8.0, 9.0])
+    return square.numpy(), place_mask(image[..., 1], placement, size)
 
 
 @pytest.mark.parametrize("begin", [(0, 0), (3, 5), (4, 2), (9, 9), (-2, -3)], ids=str)
@@ -207,6 +207,17 @@ def test_a_random_square_has_no_class_that_fills_it():
     assert sum(map(filled, squares(0.75))) < 5  # ten draws may fail
     again = draw(tf.constant([0, 3]), tf.constant(0.75)).begin
     np.testing.assert_array_equal(draw(tf.constant([0, 3]), tf.constant(0.75)).begin, again)
+
+
+def test_a_random_square_is_not_ignored_altogether():
+    mask = np.full((20, 60), IGNORED, "uint8")
+    mask[:, 30:34] = np.arange(20)[:, None] % 5
+    draw = tf.function(
+        lambda seed: random_placement(mask, tf.constant([20, 60]), 16, seed, tf.constant(1.0))
+    )
+    columns = [int(draw(tf.constant([1, seed])).begin[1]) for seed in range(40)]
+    seen = [(mask[:, column : column + 16] != IGNORED).any() for column in columns]
+    assert np.mean(seen) > 0.95
 
 
 def test_a_square_larger_than_the_image_begins_where_it_does():

@@ -1,4 +1,4 @@
-"""Images that cannot be decoded: named once, replaced, tolerated up to a limit."""
+"""Images that cannot be used: named once, replaced, tolerated up to a limit."""
 
 import dataclasses
 
@@ -45,7 +45,7 @@ def test_each_image_is_counted_once(tmp_path):
     with pytest.raises(UnreadableImagesError) as caught:
         unreadable.check()
     assert str(caught.value) == (
-        f"3 images cannot be decoded, more than the limit of 2 (--max-unreadable); {log} names them"
+        f"3 images cannot be used, more than the limit of 2 (--max-unreadable); {log} names them"
     )
     assert Unreadable(2, log).names == unreadable.names  # a resumed run does not count them anew
 

@@ -110,8 +110,6 @@ def test_two_workers_train_a_segmenter_in_parts_and_mixed_precision(tmp_path):
     outputs = finish(start_workers(tmp_path, *flags, program="small_segment_fit"))
     assert "3 classes of pixels" in outputs[0]
     assert_same_weights(tmp_path)
-    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert 0 < metrics["test_miou"] <= 1
 
 
 def test_keras_still_has_what_the_adapter_leans_on():

@@ -112,6 +112,9 @@ def test_a_batch_that_does_not_divide():
     with pytest.raises(SettingError, match=r"divisible by 4: 1 replicas, .* Received: 30"):
         check_batch(tf.distribute.get_strategy(), 30, 4)
     check_batch(tf.distribute.get_strategy(), 32, 4)
+    with pytest.raises(SettingError, match=r"must be 8 at least: the task needs 2 images.*: 4"):
+        check_batch(tf.distribute.get_strategy(), 4, 4, least=2)
+    check_batch(tf.distribute.get_strategy(), 8, 4, least=2)
 
 
 def test_a_strategy_that_there_is_not():

@@ -12,7 +12,7 @@ from training.data.batches import Transforms
 from training.data.sources import Source
 from training.data.unreadable import Unreadable
 from training.errors import UnreadableImagesError
-from training.loop.evaluation import evaluate_networks
+from training.loop.evaluation import batches_of_a_size, evaluate_networks
 from training.tasks import Report, Task
 
 # Eleven images, each full of its number; the sixth cannot be read.
@@ -95,6 +95,13 @@ def test_a_split_without_a_readable_image_is_an_error():
         evaluate_networks(
             {"once": inference(1.0)}, TASK, source, "test", TRANSFORMS, 4, Unreadable(1)
         )
+
+
+def test_a_batch_has_a_bound_of_pixels():
+    examples = [(np.zeros((4, side, 3)), np.zeros(1)) for side in (5, 5, 5, 5, 50, 50, 5)]
+    sizes = [len(images) for images, _ in batches_of_a_size(examples, 8, pixels=61)]
+    assert sizes == [3, 1, 1, 1, 1]
+    assert [len(images) for images, _ in batches_of_a_size(examples, 3)] == [3, 1, 2, 1]
 
 
 def test_images_of_their_own_sizes_go_in_batches_of_one_size():

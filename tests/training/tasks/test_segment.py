@@ -70,7 +70,7 @@ def test_image_and_mask_go_through_the_same_geometry():
     """The mask tells, pixel by pixel, what the image is at that place."""
     mask = np.random.default_rng(0).integers(0, 3, (12, 16)).repeat(5, 0).repeat(5, 1)
     image = (80 * mask[..., None]).repeat(3, -1).astype("uint8")
-    settings = {"scales": (0.6, 1.6), "flip": True, "most": 0.75}
+    settings = {"scales": (0.6, 1.6), "flip": True, "largest_share": 0.75}
     transforms = segment.make_transforms(recipe(**settings), SOURCE)
     given = tf.io.encode_png(image), tf.constant(encode_mask(mask, 3))
     run, seen = tf.function(transforms.training), set()
@@ -115,7 +115,7 @@ def test_pairs_that_are_none_are_unreadable(damage):
         mask_content = tf.strings.substr(mask_content, 0, 60)
     if damage == "image":
         content = tf.constant(b"no image")
-    transforms = segment.make_transforms(recipe(most=0.75, photometric=True), SOURCE)
+    transforms = segment.make_transforms(recipe(largest_share=0.75, photometric=True), SOURCE)
     results = [transforms.training(content, mask_content, tf.constant([0, 1]), True)]
     results += [transforms.evaluation(content, mask_content)]
     for image, target, readable in results:
@@ -172,6 +172,41 @@ def test_scores_equal_a_count_in_numpy():
     assert {name: row["images"] for name, row in report.classes().items()} == images
 
 
+def test_a_split_of_ignored_pixels_has_scores_that_are_numbers():
+    report = SegmentationReport(segment.TASK, SOURCE)
+    target = np.full((2, 4, 5), IGNORED, "uint8")
+    report.add(np.zeros((2, 4, 5, 3)), scores_for(np.zeros((2, 4, 5), int), 3), target)
+    assert report.scores() == {"miou": 0.0, "pixel_accuracy": 0.0, "loss": 0.0}
+    assert report.classes() == {}
+
+
+def test_what_is_outside_of_an_image_keeps_its_color():
+    transforms = segment.make_transforms(recipe(scales=[0.3, 0.3], photometric=True), SOURCE)
+    content, mask_content, *_ = encoded(3)
+    for seed in range(6):
+        cut, target, _ = transforms.training(content, mask_content, tf.constant([0, seed]), True)
+        outside = target.numpy() == IGNORED
+        assert outside.any()
+        np.testing.assert_allclose(cut.numpy()[outside], np.tile(segment.FILL, (outside.sum(), 1)))
+
+
+def test_a_mask_belongs_to_the_image_as_it_is_seen():
+    """A JPEG that its data say to turn is turned; its mask is not."""
+    image, mask = photograph(11, (60, 80))
+    stored = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # seen, it is turned by a quarter to the right
+    Image.fromarray(np.rot90(image)).save(stored, "JPEG", exif=exif, quality=95)
+    transforms = segment.make_transforms(recipe(), SOURCE)
+    content = tf.constant(stored.getvalue())
+    whole, target, readable = transforms.whole(content, tf.constant(encode_mask(mask, 3)))
+    assert readable
+    np.testing.assert_array_equal(target, mask)
+    assert np.abs(whole.numpy() - image).mean() < 8
+    turned = tf.constant(encode_mask(np.rot90(mask), 3))
+    assert not transforms.whole(content, turned)[2]
+
+
 def test_pictures_of_the_worst_images(tmp_path):
     report = SegmentationReport(segment.TASK, SOURCE)
     for seed in range(8):
@@ -204,10 +239,9 @@ def network():
 def test_one_scale_without_mirroring_is_the_network_itself(network):
     image = photograph(4, (67, 91))[0][None].astype("float32")
     expected = network(image)
-    plain = segment.make_inference(network, {})
-    np.testing.assert_allclose(plain(image), expected, atol=1e-6)
-    one = segment.make_inference(network, {}, scales=(1.0,), flip=False)
-    np.testing.assert_array_equal(tf.function(one)(image), tf.function(plain)(image))
+    for scales in ((1.0,), (1.0, 1.0)):
+        infer = segment.make_inference(network, {}, scales=scales, flip=False)
+        np.testing.assert_allclose(infer(image), expected, atol=1e-6)
 
 
 def test_several_scales_and_mirrored_images_are_averaged(network):
