@@ -60,6 +60,7 @@ def test_it_trains_and_leaves_out_what_is_no_pair(run, photographs):
             picture.verify()
 
 
+@pytest.mark.slow
 def test_too_many_that_are_no_pair_end_the_run(photographs, tmp_path):
     process = start(*arguments(photographs, tmp_path / "out"), "--max-unreadable", 1, command=FIT)
     _, errors = process.communicate()
@@ -68,6 +69,7 @@ def test_too_many_that_are_no_pair_end_the_run(photographs, tmp_path):
     assert "images cannot be used, more than the limit of 1 (--max-unreadable)" in line
 
 
+@pytest.mark.slow
 def test_it_is_evaluated_on_one_scale_and_on_several(run, program, tmp_path):
     out, _ = run
     metrics = json.loads((out / "metrics.json").read_text())

@@ -69,6 +69,7 @@ def test_positions_and_mergings(position, merging, tmp_path):
     assert_same(model, dynamic, (44, 36))
 
 
+@pytest.mark.slow
 def test_jax_gives_the_same_numbers(tmp_path):
     images = np.random.default_rng(0).normal(size=(2, 10, 23, 16)).astype("float32")
     np.save(tmp_path / "images.npy", images)
