@@ -18,14 +18,6 @@ HAS_BFLOAT16 = "ONEDNN_MAX_CPU_ISA" not in os.environ
 needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="oneDNN is held back")
 
 
-def pytest_collection_modifyitems(items):
-    """Keeps on one of the processes that run the tests what shares an expensive fixture: a file,
-    and everything that needs the run of `make_run`."""
-    for item in items:
-        group = "run" if "make_run" in item.fixturenames else item.location[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory):
     """A TFDS data folder, filled by whoever needs it first."""
