@@ -58,8 +58,8 @@ PADDED_TO = {PSAttention: "pale_size", WindowAttention: "window_size"}
 
 
 class Task(typing.NamedTuple):
-    """What is counted: a function of network, height and width; one of rows and size that lays a
-    table out; and the default size."""
+    """A kind of networks to count: a function of network, height and width; one of rows and size
+    that lays a table out; and the default size."""
 
     count: typing.Callable
     lay_out: typing.Callable

@@ -85,7 +85,7 @@ def read_layers(model):
 
 
 def apply(layer, x, weights, bias):
-    """What a layer gives, in floats."""
+    """The output of a layer, in floats."""
     options = layer["options"]
     if weights.ndim == 2:
         y = x.reshape(-1, weights.shape[1]) @ weights.T

@@ -199,7 +199,7 @@ class RestClient:
 
 
 def _decoded(value):
-    """What an output is for one image: an array, or the bytes that JSON holds in base 64."""
+    """An output for one image: an array, or the bytes that JSON holds in base 64."""
     if isinstance(value, dict) and value.keys() == {"b64"}:
         return base64.b64decode(value["b64"], validate=True)
     return np.array(value)

@@ -1,12 +1,11 @@
 """Convolutions with BatchNorm and ReLU, of which decoders are made."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from pale_tf.checks import check_positive_int
 from pale_tf.interpolation import tap_weights
-from pale_tf.layers.folding import Foldable, own_weights
+from pale_tf.layers.folding import Foldable, own_weights, pop_batch_norm
 from pale_tf.layers.initializers import CONVOLUTION_INITIALIZER
 from pale_tf.layers.normalization import BatchNorm
 from pale_tf.tokens import to_tokens
@@ -67,11 +66,8 @@ class ConvNorm(Foldable, keras.layers.Layer):
     def fused_weights(self, scale=None, shift=None):
         weights = own_weights(self)
         if self.normalize:
-            names = ("gamma", "beta", "moving_mean", "moving_variance")
-            gamma, beta, mean, variance = (weights.pop(f"norm/{name}") for name in names)
-            factor = gamma / np.sqrt(variance + self.norm.epsilon)
+            factor, weights["bias"] = pop_batch_norm(weights, "norm/", self.norm.epsilon)
             weights["kernel"] = weights["kernel"] * factor
-            weights["bias"] = beta - mean * factor
         return weights
 
     def compute_output_shape(self, input_shape):
@@ -99,8 +95,8 @@ class PyramidConvNorm(ConvNorm):
 
     Interpolation and the mixing of channels commute. So each level meets its part of the kernel at
     its own size, and what comes of it is interpolated and shifted, tap by tap, in one product with
-    a matrix for the columns and one for the rows. Of UPerNet's last convolution, on four levels,
-    that leaves a third of the multiplications.
+    a matrix for the columns and one for the rows. Of UPerNet's last convolution, on four levels of
+    a 512×2048 image, that leaves 267 of 618 GMACs. The matrices grow with the square of a side.
     """
 
     def convolve(self, inputs):

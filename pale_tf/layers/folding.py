@@ -51,6 +51,23 @@ def path_inside(layer, weight):
     return f"/{weight.path}".split(f"/{layer.name}/", 1)[-1]
 
 
+def pop_batch_norm(weights, name, epsilon):
+    """Takes a BatchNorm with moving statistics out of weights.
+
+    Args:
+        weights: Weights by path, from which it removes those of `name`.
+        name: Path of the norm, with a slash after it.
+        epsilon: The norm's.
+
+    Returns:
+        Factor and summand of each channel, float64 `[C]` each.
+    """
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    gamma, beta, mean, variance = (weights.pop(f"{name}{part}") for part in names)
+    factor = gamma / np.sqrt(variance + epsilon)
+    return factor, beta - mean * factor
+
+
 def fold_affine(weights, name, scale, shift=None):
     """Lets a point-wise layer or a convolution take in what scales, and shifts, its input.
 

@@ -1,9 +1,8 @@
 """The separable convolution that makes queries, keys and values."""
 
 import keras
-import numpy as np
 
-from pale_tf.layers.folding import Foldable, fold_affine, own_weights
+from pale_tf.layers.folding import Foldable, fold_affine, own_weights, pop_batch_norm
 from pale_tf.layers.normalization import BatchNorm
 from pale_tf.tokens import on_tokens
 
@@ -60,10 +59,7 @@ class SeparableProjection(Foldable, keras.layers.Layer):
     def fused_weights(self, scale=None, shift=None):
         weights = own_weights(self)
         if self.normalize:
-            names = ("gamma", "beta", "moving_mean", "moving_variance")
-            gamma, beta, mean, variance = (weights.pop(f"norm/{name}") for name in names)
-            factor = gamma / np.sqrt(variance + self.norm.epsilon)
-            fold_affine(weights, "pointwise/", factor, beta - mean * factor)
+            fold_affine(weights, "pointwise/", *pop_batch_norm(weights, "norm/", self.norm.epsilon))
         return weights
 
     def compute_output_shape(self, input_shape):

@@ -63,7 +63,7 @@ def signatures(model):
 
 
 def expected_map(network, image):
-    """What evaluation does with a whole image: the best class of each pixel."""
+    """The result of evaluation for a whole image: the best class of each pixel."""
     return network(np.asarray(image, "float32")[None]).numpy()[0].argmax(axis=-1)
 
 

@@ -73,7 +73,7 @@ def count_images(targets):
 
 
 class Prediction(typing.NamedTuple):
-    """What a network says about an image.
+    """The words of a network about an image, and files that show them.
 
     Attributes:
         lines: Texts to print.

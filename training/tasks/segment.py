@@ -10,7 +10,7 @@ from common.errors import SettingError
 from common.files import replacing
 from common.labels import labels_of, labels_text
 from common.overlays import encode_mask, encode_picture, overlay, shares
-from common.preparation import short_side_of, whole_size
+from common.preparation import WHOLE_PIXELS, short_side_of, whole_size
 from common.run_files import LABELS
 from pale_tf import pale_segmenter
 from pale_tf.backbone import IMAGE_MEAN, PaleModel
@@ -205,14 +205,14 @@ def make_inference(network, settings, scales=(1.0,), flip=False):
     short_side = short_side_of({"settings": settings})
 
     def infer(images):
-        shape, results = tf.shape(images)[1:3], []
+        shape, total = tf.shape(images)[1:3], 0.0
         for scale in scales:
             scaled = tf.image.resize(images, whole_size(shape, short_side, scale), antialias=True)
             for mirrored in (False, True)[: 1 + flip]:
                 given = tf.reverse(scaled, [2]) if mirrored else scaled
                 found = tf.image.resize(network(given, training=False), shape)
-                results.append(tf.reverse(found, [2]) if mirrored else found)
-        return tf.add_n(results) / len(results)
+                total += tf.reverse(found, [2]) if mirrored else found
+        return total / (len(scales) * (1 + flip))
 
     return infer
 
@@ -239,9 +239,9 @@ class SegmentationReport(Report):
             pairs = target[counted].astype(int) * len(self.matrix) + classes[counted]
             self.matrix += np.bincount(pairs, minlength=self.matrix.size).reshape(self.matrix.shape)
             self._seen[np.unique(target[counted])] += 1
-            entry = means[place], first + place, *map(_drawn, (image, target, classes))
-            self._worst = sorted([*self._worst, entry], key=lambda entry: (-entry[0], entry[1]))
-            self._worst = self._worst[:WORST]
+            self._worst.append((means[place], first + place, image, target, classes))
+        worst = sorted(self._worst, key=lambda entry: (-entry[0], entry[1]))[:WORST]
+        self._worst = [(mean, index, *map(_drawn, arrays)) for mean, index, *arrays in worst]
         self._examples.extend(_pixels(images[: EXAMPLES - len(self._examples)]))
         return losses
 
@@ -339,7 +339,7 @@ TASK = Task(
     make_inference=make_inference,
     multi_scale=True,
     smallest_part=2,  # pyramid pooling normalizes maps of one pixel
-    pixels=2**20,
+    pixels=WHOLE_PIXELS,
     count=count_pixels,
     make_metrics=lambda source: [MeanIoU(len(source.labels))],
     score="miou",

@@ -12,7 +12,7 @@ distort = tf.function(distort_colors)
 
 
 def expected(image, draws):
-    """What the draws do, pixel by pixel, with Python's own conversion of colors."""
+    """The effect of the draws, pixel by pixel, with Python's own conversion of colors."""
     chosen, amounts, early = draws[:4] < 0.5, draws[4:8], draws[8] < 0.5
 
     def contrast(pixel):

@@ -105,7 +105,7 @@ def test_a_batch_has_a_bound_of_pixels():
 
 
 def test_images_of_their_own_sizes_go_in_batches_of_one_size():
-    """What follows one another with the same size is a batch; whole images come from `whole`."""
+    """Images of one size that follow one another are a batch; whole images come from `whole`."""
 
     def whole(encoded, target):
         number = tf.strings.to_number(encoded, tf.int32)

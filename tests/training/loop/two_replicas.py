@@ -117,7 +117,7 @@ def compare(case, strategies, recipe, source):
 
 
 def differences(strategies, recipe, task, source):
-    """What `compare` gives, of a task."""
+    """The figures that `compare` returns, of a task."""
     one, two = strategies
     before, expected, right = train(one, recipe, task, source, ())
     # Rematerialization changes no number.

@@ -32,7 +32,7 @@ def cubic(distance):
 
 @functools.cache
 def cover_all(placement):
-    """What a digit's ink covers of a scene and of `AROUND`, by a sum over all of its cells."""
+    """The part that a digit's ink covers of a scene and of `AROUND`, a sum over its cells."""
     turn = math.radians(placement.angle)
     rows, columns = np.mgrid[-AROUND : 96 + AROUND, -AROUND : 96 + AROUND] + 0.5
     down, right = rows - placement.center[0], columns - placement.center[1]
@@ -47,7 +47,7 @@ def cover_all(placement):
 
 
 def cover(placement):
-    """What a digit's ink covers of a scene."""
+    """The part that a digit's ink covers of a scene."""
     return cover_all(placement)[AROUND:-AROUND, AROUND:-AROUND]
 
 
