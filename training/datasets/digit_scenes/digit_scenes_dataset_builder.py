@@ -14,7 +14,7 @@ COLUMNS = {"train": (0, 368), "validation": (368, 480), "test": (480, 640)}
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """`digit_scenes`: 96×96 color images of 1 to 5 digits; 2,000 train, 200 validation, 400 test.
+    """`digit_scenes`: 96×96 color images of 1 to 3 digits; 2,000 train, 200 validation, 400 test.
 
     Digits are those of `digits`, in the same split. Scenes of different splits share neither a
     digit nor a pixel of the photographs. A scene depends on its split and its index only.
@@ -27,8 +27,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         objects: For each digit the tight box of its visible pixels, and its label.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Initial release."}  # noqa: RUF012 - TFDS' own form
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES = {  # noqa: RUF012 - TFDS' own form
+        "1.0.0": "Initial release.",
+        "2.0.0": "Larger digits, at most 3 in a scene, brighter than the dimmed photograph.",
+    }
 
     def _info(self):
         def png(channels):
@@ -65,7 +68,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         for index in range(SCENES[split]):
             rng = np.random.default_rng([list(COLUMNS).index(split), index])
             placements = []
-            while not placements:  # now and then, no place in a crop is calm enough for a digit
+            while not placements:  # a digit that finds no place is left out, perhaps the only one
                 photograph = photographs[rng.integers(len(photographs))]
                 background = scenes.crop(rng, photograph, COLUMNS[split])
                 image, instances, placements, _ = scenes.draw(rng, background, images[indices])

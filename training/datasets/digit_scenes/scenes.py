@@ -7,18 +7,19 @@ import numpy as np
 from PIL import Image, ImageFilter
 
 SIZE = 96  # pixels of a scene's side
-DIGITS = (1, 5)  # in a scene
-HEIGHT = (28.0, 56.0)  # of a digit, in pixels, before it is turned
-ANGLE = 30.0  # degrees by which a digit is turned, to either side
+DIGITS = (1, 3)  # in a scene
+HEIGHT = (40.0, 64.0)  # of a digit, in pixels, before it is turned
+ANGLE = 20.0  # degrees by which a digit is turned, to either side
 CENTER = (12.0, 84.0)  # where the middle of a digit may be, in pixels; the rest may stick out
 MARGIN = 32  # pixels around the scene, for ink that sticks out
 WINDOW = 88  # side, in pixels, of a square that holds any digit
-VISIBLE = 0.8  # share of a digit's ink that others and the border leave visible, at least
-SATURATION, VALUE = (0.75, 1.0), (0.4, 1.0)  # of colors
+VISIBLE = 0.9  # share of a digit's ink that others and the border leave visible, at least
+DIM = 0.5  # of a photograph's brightness is left, so that ink can be brighter anywhere
+SATURATION, VALUE = (0.25, 1.0), (0.7, 1.0)  # of colors
 EDGE = 1.5  # pixels in which ink fades at the edge of a stroke
-# Luminance, 0 to 255, by which ink differs from nearly all of what is under it and around it.
+# Luminance, 0 to 255, by which ink is brighter than nearly all of what is under it and around it.
 CONTRAST = 60
-ODD = 0.1  # share of these pixels that may differ less
+ODD = 0.1  # share of these pixels that may be brighter
 AROUND = 9  # side of the neighborhood, in pixels, in which a pixel is around another
 PLACES, COLORS = 30, 16  # that are tried, of a digit and at a place
 LUMINANCE = np.array([0.299, 0.587, 0.114])  # of RGB, ITU-R BT.601
@@ -60,7 +61,7 @@ def crop(rng, photograph, columns):
 
 
 def draw(rng, background, digits):
-    """Draws up to 5 different digits on a background, later ones over earlier ones.
+    """Draws up to 3 different digits on a dimmed background, later ones over earlier ones.
 
     A place is drawn again if it leaves too little of a digit visible, or if no color that was drawn
     has enough contrast there. A digit that finds none of `PLACES` is left out.
@@ -68,14 +69,14 @@ def draw(rng, background, digits):
     Args:
         rng: `numpy.random.Generator`.
         background: uint8 `[96, 96, 3]`.
-        digits: float `[N, 8, 8]`, ink in 0..1; N is 5 or more.
+        digits: float `[N, 8, 8]`, ink in 0..1; N is 3 or more.
 
     Returns:
         The image, uint8 `[96, 96, 3]`; the instances, uint8 `[96, 96]`, where `k` is the k-th
         digit and 0 is none; the digits' `Placement`s and their colors, each RGB in 0..255, in this
         order.
     """
-    image = background.astype("float64")
+    image = DIM * background.astype("float64")
     instances = np.zeros((SIZE, SIZE), "uint8")
     placements, colors = [], []
     amounts = []  # pixels of ink, those that do not show included
@@ -152,22 +153,20 @@ def widen(ink):
 
 
 def choose_color(rng, pixels):
-    """Draws saturated colors until one differs in luminance from nearly all of some pixels.
+    """Draws colors until one is brighter than nearly all of some pixels.
 
     Args:
         rng: `numpy.random.Generator`.
         pixels: float `[N, 3]`, RGB in 0..255.
 
     Returns:
-        RGB in 0..255, float `[3]`; or None if each of `COLORS` colors has too little contrast.
+        RGB in 0..255, float `[3]`; or None if each of `COLORS` colors is too dark.
     """
-    luminances = np.sort(pixels @ LUMINANCE)
+    brightest = np.quantile(pixels @ LUMINANCE, 1 - ODD)
     for _ in range(COLORS):
         hsv = rng.uniform(), rng.uniform(*SATURATION), rng.uniform(*VALUE)
         color = 255 * np.array(colorsys.hsv_to_rgb(*hsv))
-        luminance = color @ LUMINANCE
-        low, high = np.searchsorted(luminances, (luminance - CONTRAST, luminance + CONTRAST))
-        if high - low <= ODD * len(pixels):
+        if color @ LUMINANCE >= brightest + CONTRAST:
             return color
     return None
 

@@ -38,7 +38,7 @@ def examples(built):
 
 
 def test_describes_itself_after_it_is_read_again(built):
-    assert built.info.full_name == "digit_scenes/1.0.0"
+    assert built.info.full_name == "digit_scenes/2.0.0"
     assert {name: split.num_examples for name, split in built.info.splits.items()} == SCENES
     assert built.info.metadata["segmentation_classes"] == ["background", *DIGITS]
     features = built.info.features
@@ -67,7 +67,7 @@ def test_masks_boxes_and_labels_agree_pixel_by_pixel(examples):
                 box = tight[number - 1]
                 box[:2] = np.minimum(box[:2], (row, column))
                 box[2:] = np.maximum(box[2:], (row + 1, column + 1))
-        assert 1 <= len(labels) <= 5
+        assert 1 <= len(labels) <= 3
         np.testing.assert_array_equal(example["segmentation_mask"][..., 0], classes)
         np.testing.assert_array_equal(boxes, (tight / 96).astype("float32"))
 

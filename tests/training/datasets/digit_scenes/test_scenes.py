@@ -11,7 +11,7 @@ from training.datasets.digit_scenes import scenes
 
 DIGITS = load_digits().images / 16
 PHOTOGRAPHS = load_sample_images().images
-SEEDS = range(12)
+SEEDS = range(20)
 AROUND = 40  # pixels around a scene, where ink that sticks out is counted
 
 
@@ -64,7 +64,7 @@ def test_image_and_instances_are_the_digits_one_over_another(seed):
     background, image, instances, placements, colors = scene(seed)
     assert (image.dtype, image.shape) == (np.uint8, (96, 96, 3))
     assert (instances.dtype, instances.shape) == (np.uint8, (96, 96))
-    expected, owners = background.astype(float), np.zeros((96, 96), int)
+    expected, owners = 0.5 * background.astype(float), np.zeros((96, 96), int)
     unsure = np.zeros((96, 96), bool)  # where rounding decides
     for number, (placement, color) in enumerate(zip(placements, colors, strict=True), 1):
         alpha = cover(placement)
@@ -79,14 +79,14 @@ def test_image_and_instances_are_the_digits_one_over_another(seed):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_enough_of_every_digit_is_visible(seed):
     _, _, instances, placements, _ = scene(seed)
-    assert 1 <= len(placements) <= 5
+    assert 1 <= len(placements) <= 3
     assert set(np.unique(instances)) - {0} == set(range(1, len(placements) + 1))
     assert len({placement.digit for placement in placements}) == len(placements)
     for number, placement in enumerate(placements, 1):
         ink = np.count_nonzero(cover_all(placement) >= 0.5)
-        assert np.count_nonzero(instances == number) >= 0.8 * ink - 1
-        assert -30 <= placement.angle <= 30
-        assert 28 <= placement.height <= 56
+        assert np.count_nonzero(instances == number) >= 0.9 * ink - 1
+        assert -20 <= placement.angle <= 20
+        assert 40 <= placement.height <= 64
 
 
 def test_digits_overlap_and_stick_out():
@@ -102,15 +102,15 @@ def test_digits_overlap_and_stick_out():
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_ink_is_saturated_and_differs_in_luminance_from_what_was_there(seed):
+def test_ink_is_brighter_than_nearly_all_that_was_there(seed):
     background, _, _, placements, colors = scene(seed)
-    image = background.astype(float)
+    image = 0.5 * background.astype(float)
     for placement, color in zip(placements, colors, strict=True):
         alpha = cover(placement)
         near = image[around(alpha >= 0.5)]
-        assert (np.abs((near - color) @ (0.299, 0.587, 0.114)) >= 60).mean() >= 0.899
-        assert color.max() >= 0.4 * 255
-        assert color.min() <= 0.25 * color.max() + 1e-6
+        assert ((color - near) @ (0.299, 0.587, 0.114) >= 60).mean() >= 0.899
+        assert color.max() >= 0.7 * 255
+        assert color.min() <= 0.75 * color.max() + 1e-6
         image += alpha[..., None] * (color - image)
 
 
@@ -123,11 +123,11 @@ def test_a_scene_depends_on_its_seed_only():
     assert not np.array_equal(first[1], other[1])
 
 
-def test_a_background_without_calm_places_stays_as_it_is():
-    grays = np.tile(np.uint8([0, 85, 170, 255]), 24)
-    stripes = np.broadcast_to(grays[:, None], (96, 96, 3))
-    image, instances, placements, colors = scenes.draw(np.random.default_rng(0), stripes, DIGITS)
-    np.testing.assert_array_equal(image, stripes)
+def test_digits_that_find_no_color_are_left_out(monkeypatch):
+    monkeypatch.setattr(scenes, "CONTRAST", 256)
+    background = scene(0)[0]
+    image, instances, placements, colors = scenes.draw(np.random.default_rng(0), background, DIGITS)
+    np.testing.assert_array_equal(image, np.round(0.5 * background))
     assert not instances.any()
     assert (placements, colors) == ([], [])
 
@@ -148,10 +148,10 @@ def test_a_bar_is_turned_clockwise_and_scaled():
 
 def test_the_largest_digit_fits_wherever_it_is():
     for center in ((12, 84), (84, 12), (12.5, 83.49)):
-        for angle in (-30, 30):
-            placement = scenes.Placement(digit=0, height=56, angle=angle, center=center)
+        for angle in (-20, 20):
+            placement = scenes.Placement(digit=0, height=64, angle=angle, center=center)
             alpha = scenes.render(np.ones((8, 8)), placement)
-            assert np.count_nonzero(alpha >= 0.5) == pytest.approx(56**2, rel=0.02)
+            assert np.count_nonzero(alpha >= 0.5) == pytest.approx(64**2, rel=0.02)
             rows, columns = np.nonzero(alpha)
             middle = (rows.min() + rows.max() + 1) / 2, (columns.min() + columns.max() + 1) / 2
             np.testing.assert_allclose(middle, np.add(center, 32), atol=1)
@@ -175,12 +175,20 @@ def test_widened_ink_is_all_within_four_pixels():
     np.testing.assert_array_equal(scenes.widen(ink), around(ink))
 
 
-@pytest.mark.parametrize("gray", [0, 60, 200, 255])
-def test_colors_are_far_from_a_gray_in_luminance(gray):
+@pytest.mark.parametrize("gray", [0, 60, 127])
+def test_colors_are_brighter_than_a_gray(gray):
     pixels = np.full((50, 3), float(gray))
     for seed in range(20):
         color = scenes.choose_color(np.random.default_rng(seed), pixels)
-        assert abs(color @ (0.299, 0.587, 0.114) - gray) >= 60
+        assert color @ (0.299, 0.587, 0.114) >= gray + 60
+
+
+def test_one_pixel_in_ten_may_be_brighter():
+    pixels = np.full((50, 3), 20.0)
+    pixels[:4] = 255
+    assert scenes.choose_color(np.random.default_rng(0), pixels) is not None
+    pixels[:6] = 255
+    assert scenes.choose_color(np.random.default_rng(0), pixels) is None
 
 
 def test_boxes_are_tight():
