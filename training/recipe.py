@@ -28,6 +28,8 @@ class Recipe:
         warmup_epochs: Length of the warm-up; half of the run at most. May be a fraction.
         weight_decay: Decoupled weight decay of AdamW. Norms, biases and position encodings have
             none.
+        beta_2: Decay of AdamW's average of squared gradients. The large gradients of the first
+            steps slow down about `1 / (1 - beta_2)` later ones: short runs need less than 0.999.
         schedule: How the learning rate decays: `cosine` or `linear`.
         attention: Name of the attention of all blocks, a key of
             `pale_tf.layers.attention.ATTENTIONS`, or None for the model's own.
@@ -50,6 +52,7 @@ class Recipe:
     base_batch_size: int
     warmup_epochs: float
     weight_decay: float
+    beta_2: float = 0.999
     schedule: str = "cosine"
     attention: str | None = None
     clip_norm: float | None = None

@@ -18,6 +18,7 @@ def make_optimizer(recipe, steps_per_epoch, undecayed=()):
     optimizer = AdamW(
         make_schedule(recipe, steps_per_epoch),
         weight_decay=recipe.weight_decay,
+        beta_2=recipe.beta_2,
         global_clipnorm=recipe.clip_norm,
     )
     optimizer.exclude_from_weight_decay(var_list=list(undecayed))

@@ -66,6 +66,14 @@ def test_updates_are_those_of_keras():
     assert np.abs(ends[0] - start).max() > 0.01
 
 
+def test_the_optimizer_takes_its_rates_from_the_recipe():
+    recipe = dataclasses.replace(RECIPE, weight_decay=0.03, beta_2=0.95, clip_norm=2.0)
+    optimizer = make_optimizer(recipe, 4)
+    found = optimizer.weight_decay, optimizer.beta_2, optimizer.global_clipnorm
+    assert found == (0.03, 0.95, 2.0)
+    assert make_optimizer(RECIPE, 4).beta_2 == 0.999  # AdamW's own
+
+
 def test_norms_biases_and_position_kernels_are_not_decayed():
     network = pale_network("pale_n", input_shape=(32, 32, 3), classes=10)
     decayed = decayed_paths(network)
