@@ -1,5 +1,7 @@
 """From a recipe to what is trained: a network, its optimizer, its metrics."""
 
+import dataclasses
+
 import keras
 import numpy as np
 
@@ -54,6 +56,8 @@ def make_trainer(
         if rematerialized:
             rematerialize(network, rematerialized)
         metrics = task.make_metrics(source)
+        if task.make_loss is not None:
+            task = dataclasses.replace(task, loss=task.make_loss(recipe.settings))
         trainer = Trainer(network, task, metrics, recipe.accumulate, recipe.ema_decay)
         optimizer = make_optimizer(recipe, steps_per_epoch, no_weight_decay(network))
         # Not Keras' "auto": XLA on a CPU is slower than the plain graph and takes long to compile.

@@ -110,6 +110,8 @@ class Task:
             0..255 to outputs.
         loss: `(outputs, targets)` to the loss of each image, float32 `[b]`: a sum over what
             `count` counts. The outputs are those of the network, or of the finished one.
+        make_loss: `settings`, the recipe's, to the loss that training minimizes, where they change
+            it; None where they do not.
         finish: `network` that was trained to the one that is evaluated, saved and deployed, on the
             same weights: without what only training needs. The network itself, unless given.
         make_inference: `(network, settings)`, the recipe's, to a function of images `[b, H, W, 3]`
@@ -140,6 +142,7 @@ class Task:
     make_transforms: typing.Callable
     make_network: typing.Callable
     loss: typing.Callable
+    make_loss: typing.Callable | None = None
     finish: typing.Callable = lambda network: network
     make_inference: typing.Callable = plain_inference
     multi_scale: bool = False

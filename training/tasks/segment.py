@@ -1,6 +1,7 @@
 """Semantic segmentation: a class for each pixel, by UPerNet."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -54,6 +55,8 @@ class Settings:
         largest_share: What one class may fill of a random crop, if one of ten draws is such a crop.
         flip: Whether half of the images are mirrored, left to right.
         photometric: Whether brightness, contrast, saturation and hue change at random.
+        class_weights: Weight of the pixels of each class in training, more than 0, in the order of
+            the labels; None for 1 each.
     """
 
     channels: int = 512
@@ -64,6 +67,13 @@ class Settings:
     largest_share: float = 1.0
     flip: bool = False
     photometric: bool = False
+    class_weights: tuple[float, ...] | None = None
+
+    def __post_init__(self):
+        if self.class_weights is not None and not all(weight > 0 for weight in self.class_weights):
+            raise ValueError(
+                f"`class_weights` must be more than 0. Received: {list(self.class_weights)}"
+            )
 
 
 def make_transforms(recipe, source):
@@ -111,6 +121,12 @@ def make_transforms(recipe, source):
 def make_network(recipe, source):
     """Builds the segmenter of a recipe, from images in 0..255 of any size to logits by head."""
     settings = Settings(**recipe.settings)
+    weights = settings.class_weights
+    if weights is not None and len(weights) != len(source.labels):
+        raise SettingError(
+            f"`class_weights` must have a weight for each of the {len(source.labels)} classes of "
+            f"{recipe.dataset}. Received: {len(weights)}"
+        )
     config = resolve_config(recipe.model)
     if recipe.attention is not None:
         config = dataclasses.replace(config, attention=recipe.attention)
@@ -133,7 +149,12 @@ def finish(network):
     return PaleModel(network.input, activate(network.output["main"]), name=network.name)
 
 
-def loss(outputs, targets):
+def make_loss(settings):
+    """Makes the loss that a recipe with these `settings` minimizes: see `loss`."""
+    return functools.partial(loss, class_weights=Settings(**settings).class_weights)
+
+
+def loss(outputs, targets, class_weights=None):
     """The loss of each image: cross-entropy, summed over the pixels that are not ignored.
 
     (mmsegmentation divides by all pixels, ignored ones too; transformers by those that count.)
@@ -142,6 +163,10 @@ def loss(outputs, targets):
         outputs: Of the trained network, a dict of logits `[b, H, W, classes]`: `main` and, counted
             with `AUXILIARY_WEIGHT`, `auxiliary`. Or of the finished one, probabilities.
         targets: Classes, uint8 `[b, H, W]`.
+        class_weights: Weight `w` of the pixels of each class, for logits, or None for 1 each. What
+            minimizes a weighted cross-entropy is in proportion to `w · p`, where `p` are the
+            classes' probabilities. `log w` is added to the logits, which are those of `p` then:
+            the weights decide what is learned first, not what a network answers.
 
     Returns:
         float32 `[b]`.
@@ -155,8 +180,13 @@ def loss(outputs, targets):
     if not isinstance(outputs, dict):
         right = tf.gather(outputs, labels, batch_dims=3)
         return total(-tf.math.log(tf.maximum(right, np.finfo("float32").tiny)))
+    offset, weights = 0.0, 1.0
+    if class_weights is not None:
+        offset, weights = tf.math.log(class_weights), tf.gather(class_weights, labels)
     losses = {
-        head: total(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        head: total(
+            weights * tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits + offset)
+        )
         for head, logits in outputs.items()
     }
     return losses["main"] + AUXILIARY_WEIGHT * losses.get("auxiliary", 0.0)
@@ -335,6 +365,7 @@ TASK = Task(
     make_transforms=make_transforms,
     make_network=make_network,
     loss=loss,
+    make_loss=make_loss,
     finish=finish,
     make_inference=make_inference,
     multi_scale=True,

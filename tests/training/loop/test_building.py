@@ -28,6 +28,18 @@ def test_the_task_decides_network_and_metrics():
     assert float(trainer.optimizer.weight_decay) == RECIPE.weight_decay
 
 
+def test_settings_of_the_recipe_may_change_the_loss():
+    def make_loss(settings):
+        return lambda outputs, targets: settings["factor"] * tf.reduce_sum(outputs, axis=-1)
+
+    recipe = dataclasses.replace(RECIPE, settings={"factor": 3.0})
+    task = dataclasses.replace(TASK, make_loss=make_loss, make_metrics=lambda source: [])
+    trainer, _ = make_trainer(STRATEGY, recipe, task, SOURCE, 5)
+    np.testing.assert_array_equal(trainer.task.loss(tf.ones((2, 7)), None), [21.0, 21.0])
+    unchanged, _ = make_trainer(STRATEGY, RECIPE, TASK, SOURCE, 5)
+    assert unchanged.task.loss is TASK.loss
+
+
 def test_fine_tunes_at_another_size_and_class_count(tmp_path):
     larger = dataclasses.replace(RECIPE, image_size=64)
     network = small_network(10)

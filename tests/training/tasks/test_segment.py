@@ -17,7 +17,7 @@ from tests.training.mask_folder import CLASSES, photograph, write_folder
 from training.data.mask_sources import MaskSource, open_mask_source
 from training.data.masks import IGNORED
 from training.recipe import load_recipe
-from training.tasks import segment
+from training.tasks import check_settings, segment
 from training.tasks.segment import MeanIoU, SegmentationReport
 
 CONFIG = PaleConfig("small", 8, (1, 1, 1, 1), (2, 2, 2, 2), pale_size=2, drop_path_rate=0.0)
@@ -149,6 +149,45 @@ def test_the_loss_is_the_cross_entropy_of_the_pixels_that_count():
     np.testing.assert_allclose(finished, main, rtol=1e-5)
     expected = (target != IGNORED).sum((1, 2))
     np.testing.assert_array_equal(segment.count_pixels(tf.constant(target)), expected)
+
+
+def test_class_weights_are_those_of_the_pixels_with_the_logits_shifted():
+    target, _ = maps()
+    weights = [0.1, 1.0, 2.5, 0.7, 1.3]
+    logits = np.random.default_rng(2).normal(size=(*target.shape, 5))
+    shifted = np.exp(logits) * weights
+    probabilities = shifted / shifted.sum(-1, keepdims=True)
+    expected = np.zeros(len(target))
+    for place in np.ndindex(target.shape):
+        if (label := target[place]) != IGNORED:
+            expected[place[0]] -= weights[label] * np.log(probabilities[place][label])
+    weighted = segment.make_loss({"class_weights": weights})
+    given = tf.constant(logits, tf.float32)
+    np.testing.assert_allclose(weighted({"main": given}, target), expected, rtol=1e-5)
+    both = weighted({"main": given, "auxiliary": given}, target)
+    np.testing.assert_allclose(both, 1.4 * expected, rtol=1e-5)
+    plain = segment.make_loss({})({"main": given}, target)
+    np.testing.assert_array_equal(plain, segment.loss({"main": given}, target))
+
+
+def test_class_weights_do_not_change_which_logits_are_the_best():
+    """Where all pixels look alike, the best are the logarithms of how often a class occurs."""
+    target = np.repeat(np.arange(3), [50, 10, 4]).reshape(1, 8, 8)
+    best = tf.constant(np.log([50.0, 10.0, 4.0]), tf.float32)
+    for weights in ([0.1, 1.0, 3.0], [1.0, 1.0, 1.0], None):
+        with tf.GradientTape() as tape:
+            tape.watch(best)
+            outputs = {"main": tf.broadcast_to(best, (1, 8, 8, 3))}
+            loss = segment.make_loss({"class_weights": weights})(outputs, target)
+        np.testing.assert_allclose(tape.gradient(loss, best), np.zeros(3), atol=1e-4)
+
+
+def test_class_weights_that_fit_no_class_are_refused():
+    with pytest.raises(SettingError, match=r"each of the 3 classes of digit_scenes. Received: 2"):
+        segment.make_network(recipe(class_weights=[1.0, 1.0]), SOURCE)
+    for weights in ([1.0, 0.0, 1.0], [1.0, -1.0, 1.0], [float("nan"), 1.0, 1.0]):
+        with pytest.raises(SettingError, match="`class_weights` must be more than 0"):
+            check_settings(segment.TASK, recipe(class_weights=weights))
 
 
 def test_scores_equal_a_count_in_numpy():
