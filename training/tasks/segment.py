@@ -55,7 +55,7 @@ class Settings:
         largest_share: What one class may fill of a random crop, if one of ten draws is such a crop.
         flip: Whether half of the images are mirrored, left to right.
         photometric: Whether brightness, contrast, saturation and hue change at random.
-        class_weights: Weight of the pixels of each class in training, more than 0, in the order of
+        class_weights: Weight of the pixels of each class in training, above 0, in the order of
             the labels; None for 1 each.
     """
 
@@ -70,10 +70,9 @@ class Settings:
     class_weights: tuple[float, ...] | None = None
 
     def __post_init__(self):
-        if self.class_weights is not None and not all(weight > 0 for weight in self.class_weights):
-            raise ValueError(
-                f"`class_weights` must be more than 0. Received: {list(self.class_weights)}"
-            )
+        weights = self.class_weights or ()
+        if not all(0 < weight < float("inf") for weight in weights):
+            raise ValueError(f"`class_weights` must be finite, above 0. Received: {list(weights)}")
 
 
 def make_transforms(recipe, source):

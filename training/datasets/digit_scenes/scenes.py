@@ -162,11 +162,11 @@ def choose_color(rng, pixels):
     Returns:
         RGB in 0..255, float `[3]`; or None if each of `COLORS` colors is too dark.
     """
-    brightest = np.quantile(pixels @ LUMINANCE, 1 - ODD)
+    least = np.quantile(pixels @ LUMINANCE, 1 - ODD) + CONTRAST
     for _ in range(COLORS):
         hsv = rng.uniform(), rng.uniform(*SATURATION), rng.uniform(*VALUE)
         color = 255 * np.array(colorsys.hsv_to_rgb(*hsv))
-        if color @ LUMINANCE >= brightest + CONTRAST:
+        if color @ LUMINANCE >= least:
             return color
     return None
 
