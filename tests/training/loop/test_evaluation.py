@@ -13,7 +13,8 @@ from training.data.sources import Source
 from training.data.unreadable import Unreadable
 from training.errors import UnreadableImagesError
 from training.loop.evaluation import batches_of_a_size, evaluate_networks
-from training.tasks import Report, Task
+from training.reports import Report
+from training.tasks import Task
 
 # Eleven images, each full of its number; the sixth cannot be read.
 SOURCE = Source(

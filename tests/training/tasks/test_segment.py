@@ -1,4 +1,4 @@
-"""Segmentation: images and masks, the loss, mean IoU, and what is reported of it."""
+"""Segmentation: images and masks, the loss, and predictions."""
 
 import dataclasses
 import io
@@ -13,12 +13,12 @@ from common.errors import SettingError
 from common.overlays import encode_mask
 from common.trained import Trained
 from pale_tf import PaleConfig, pale_segmenter
+from tests.training.class_maps import maps
 from tests.training.mask_folder import CLASSES, photograph, write_folder
 from training.data.mask_sources import MaskSource, open_mask_source
 from training.data.masks import IGNORED
 from training.recipe import load_recipe
 from training.tasks import check_settings, segment
-from training.tasks.segment import MeanIoU, SegmentationReport
 
 CONFIG = PaleConfig("small", 8, (1, 1, 1, 1), (2, 2, 2, 2), pale_size=2, drop_path_rate=0.0)
 TABLE = np.array([0, 1, 2])
@@ -35,35 +35,6 @@ def recipe(**settings):
 def encoded(seed=0, size=(60, 80)):
     image, mask = photograph(seed, size)
     return tf.io.encode_png(image), tf.constant(encode_mask(mask, 3)), image, mask
-
-
-def brute_force(target, found, classes):
-    """Mean IoU, IoU by class, and the share of right pixels, counted pixel by pixel."""
-    ious, right, counted = {}, 0, 0
-    pixels = list(zip(target.ravel(), found.ravel(), strict=True))
-    for index in range(classes):
-        both = sum(t == f == index for t, f in pixels)
-        either = sum(t != IGNORED and index in (t, f) for t, f in pixels)
-        if either:
-            ious[index] = both / either
-    for t, f in pixels:
-        right += t == f
-        counted += t != IGNORED
-    return sum(ious.values()) / len(ious), ious, right / counted
-
-
-def scores_for(found, classes):
-    """Probabilities whose largest is that of the class."""
-    rng = np.random.default_rng(0)
-    scores = rng.uniform(0, 1, (*found.shape, classes)) + 2 * np.eye(classes)[found]
-    return (scores / scores.sum(-1, keepdims=True)).astype("float32")
-
-
-def maps(classes=5, seed=0):
-    """Targets with ignored pixels, without class 3; predictions without class 3 and 4."""
-    rng = np.random.default_rng(seed)
-    target = rng.choice([0, 1, 2, 4, IGNORED], (6, 9, 7)).astype("uint8")
-    return target, rng.integers(0, 3, target.shape)
 
 
 def test_image_and_mask_go_through_the_same_geometry():
@@ -190,35 +161,6 @@ def test_class_weights_that_fit_no_class_are_refused():
             check_settings(segment.TASK, recipe(class_weights=[1.0, wrong, 1.0]))
 
 
-def test_scores_equal_a_count_in_numpy():
-    target, found = maps()
-    scores = scores_for(found, 5)
-    miou, ious, accuracy = brute_force(target, found, 5)
-    assert set(ious) == {0, 1, 2, 4}
-    source = dataclasses.replace(SOURCE, labels=list("abcde"))
-    report = SegmentationReport(segment.TASK, source)
-    metric = MeanIoU(5)
-    for part in (slice(0, 4), slice(4, 6)):
-        report.add(np.zeros((*target[part].shape, 3)), scores[part], target[part])
-        metric.update_state(target[part], {"main": scores[part]}, tf.ones(len(target[part])))
-    metric.update_state(target, scores, tf.zeros(len(target)))  # counts for nothing
-    assert report.scores()["miou"] == pytest.approx(miou)
-    assert report.scores()["pixel_accuracy"] == pytest.approx(accuracy)
-    assert float(metric.result()) == pytest.approx(miou)
-    labels = {"abcde"[index]: iou for index, iou in ious.items()}
-    assert {name: row["iou"] for name, row in report.classes().items()} == pytest.approx(labels)
-    images = {name: (target == "abcde".index(name)).any((1, 2)).sum() for name in labels}
-    assert {name: row["images"] for name, row in report.classes().items()} == images
-
-
-def test_a_split_of_ignored_pixels_has_scores_that_are_numbers():
-    report = SegmentationReport(segment.TASK, SOURCE)
-    target = np.full((2, 4, 5), IGNORED, "uint8")
-    report.add(np.zeros((2, 4, 5, 3)), scores_for(np.zeros((2, 4, 5), int), 3), target)
-    assert report.scores() == {"miou": 0.0, "pixel_accuracy": 0.0, "loss": 0.0}
-    assert report.classes() == {}
-
-
 def test_what_is_outside_of_an_image_keeps_its_color():
     transforms = segment.make_transforms(recipe(scales=[0.3, 0.3], photometric=True), SOURCE)
     content, mask_content, *_ = encoded(3)
@@ -244,22 +186,6 @@ def test_a_mask_belongs_to_the_image_as_it_is_seen():
     assert np.abs(whole.numpy() - image).mean() < 8
     turned = tf.constant(encode_mask(np.rot90(mask), 3))
     assert not transforms.whole(content, turned)[2]
-
-
-def test_pictures_of_the_worst_images(tmp_path):
-    report = SegmentationReport(segment.TASK, SOURCE)
-    for seed in range(8):
-        image, mask = photograph(seed, (60, 80) if seed % 2 else (70, 50))
-        wrong = np.where(mask == 1, 2, mask)
-        found = mask if seed == 3 else wrong
-        report.add(image[None].astype("float32"), scores_for(found[None], 3), mask[None])
-    report.draw(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        *("confusion.png", "worst.png", "examples")
-    }
-    with Image.open(tmp_path / "worst.png") as picture:
-        assert picture.width > 1000
-    assert len(list((tmp_path / "examples").iterdir())) == segment.EXAMPLES
 
 
 def decided(network, seed=0):
