@@ -11,6 +11,7 @@ SMALLEST = 320  # pixels of the picture's longer side, which smaller images are 
 NARROWEST = 240  # pixels of a legend
 MOST = 30  # classes in a legend
 LINE = 1.5  # height of a legend's line, in heights of its letters
+LONGEST = 200  # letters of a name that are looked at: no legend has room for more
 
 _INK, _PAPER = (34, 37, 42), (255, 255, 255)
 
@@ -136,7 +137,7 @@ def _blend(picture, class_map, labels):
     count = len(labels)
     shown = (class_map >= int(list(labels[:1]) == [BACKGROUND])) & (class_map < count)
     colors = palette(count)[np.where(shown, class_map, 0)]
-    mixed = (1 - BLEND) * picture + BLEND * colors
+    mixed = (1 - BLEND) * picture.astype(np.float32) + BLEND * colors.astype(np.float32)
     blended = np.where(shown[..., None], mixed, picture)
     edge = _edges(class_map, max(1, round(max(class_map.shape) / 400)))
     return np.where((shown & edge)[..., None], colors, np.round(blended)).astype(np.uint8)
@@ -158,7 +159,10 @@ def _legend(found, labels, width):
     size = round(min(max(13, width / 45), 40))
     font, line = ImageFont.load_default(size), round(LINE * size)
     colors = palette(len(labels))
-    entries = [(tuple(map(int, colors[k])), labels[k], f"{share:.1%}") for k, share in found[:MOST]]
+    entries = [
+        (tuple(map(int, colors[k])), labels[k][:LONGEST], f"{share:.1%}")
+        for k, share in found[:MOST]
+    ]
     if len(found) > MOST:
         rest = sum(share for _, share in found[MOST:])
         entries.append((None, f"{len(found) - MOST} more", f"{rest:.1%}"))

@@ -60,14 +60,14 @@ def artifact_path(text):
 def verify(artifact, trained, paths=(), count=COUNT):
     """Compares an artifact with the network it was made from.
 
+    An artifact that takes any size gets images of the run's size. `serve_bytes` of every artifact
+    gets files of several sizes.
+
     Args:
         artifact: Path of a SavedModel's folder or of a LiteRT file.
         trained: The `Trained`.
         paths: Image files and folders; empty for those of the run, or for patterns.
         count: Images at most.
-
-    An artifact that takes any size runs on images of the run's size, and all of them `serve_bytes`
-    on files of several sizes.
 
     Returns:
         Dict: `artifact`; `size`, `precision` and `bytes` of `artifacts.describe`; `images`, how

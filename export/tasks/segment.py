@@ -5,15 +5,16 @@ import numpy as np
 import tensorflow as tf
 
 from common import overlays
+from common.class_maps import BYTE, best_class, network_image, resized_classes
 from common.errors import ProgramError, SettingError
 from common.labels import labels_of
 from common.limits import is_bearable, is_png
 from common.preparation import WHOLE_PIXELS, short_side_of
 from common.run_files import LABELS
-from export.serving.class_maps import BYTE, best_class, network_image, resized_classes
 from export.serving.decoding import decode_image, decode_upright
 from export.tasks import Task, label_files, label_page
 from export.verification import comparison
+from pale_tf import names
 
 # `error`: the largest difference of a logit, in parts of the largest logit. `agreement`: the share
 # of pixels with the same class, of all pixels.
@@ -29,9 +30,9 @@ BOUNDS = {
 def check(trained):
     """Raises a `SettingError` unless the network is a segmenter, and has a label for each class."""
     network = trained.network
-    names = {layer.name for layer in network.layers}
-    wanted = {"stage4_merging", "predictions", "logits"}
-    if not wanted <= names or not isinstance(network.output, keras.KerasTensor):
+    found = {layer.name for layer in network.layers}
+    wanted = {names.merging(4), names.PREDICTIONS, names.LOGITS}
+    if not wanted <= found or not isinstance(network.output, keras.KerasTensor):
         raise SettingError(
             f"argument RUN: must be a segmenter of one output; {network.name} is none"
         )
@@ -49,17 +50,17 @@ class ClassMap(keras.layers.Layer):
 
 def outputs(network):
     """The tensors `classes`, `[N, H, W]`; `logits`, at a quarter of the size; `probabilities`."""
-    logits = network.get_layer("logits").output
+    logits = network.get_layer(names.LOGITS).output
     return {
         "classes": ClassMap(name="classes")(logits),
-        "logits": network.get_layer("predictions").output,
+        "logits": network.get_layer(names.PREDICTIONS).output,
         "probabilities": probabilities(network),
     }
 
 
 def probabilities(network):
     """The tensor of the probabilities, `[N, H, W, classes]`, also of a network of logits."""
-    if any(layer.name == "probabilities" for layer in network.layers):
+    if any(layer.name == names.PROBABILITIES for layer in network.layers):
         return network.output
     return keras.ops.softmax(network.output)
 
@@ -67,7 +68,7 @@ def probabilities(network):
 def reference(network, images):
     """Arrays of all `outputs`, and the pyramid."""
     wanted = {
-        "logits": network.get_layer("predictions").output,
+        "logits": network.get_layer(names.PREDICTIONS).output,
         "probabilities": probabilities(network),
     }
     arrays = comparison.evaluate(network, wanted, images)

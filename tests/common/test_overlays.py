@@ -96,6 +96,13 @@ def test_any_size_and_any_names_make_a_picture(size):
     assert page.shape[0] < 4 * 500
 
 
+def test_a_name_without_end_is_drawn_as_a_long_one(gray):
+    """Of a server that sends it, say: to measure all its beginnings would take hours."""
+    class_map = np.ones((400, 600), int)
+    pages = [overlay(gray, class_map, ["background", "dog" * count]) for count in (100, 100_000)]
+    np.testing.assert_array_equal(*pages)
+
+
 def test_a_map_of_no_class_has_no_legend(gray):
     np.testing.assert_array_equal(overlay(gray, np.full((400, 600), 255), LABELS), gray)
 

@@ -69,6 +69,11 @@ def reasons(passed_over):
     return [f"{len(paths)} {reason}, such as {paths[0]}" for reason, paths in passed_over.items()]
 
 
+def passed_over_text(lines):
+    """The end of an error, from lines of `reasons`; empty without any."""
+    return "".join(f"; passed over: {line}" for line in lines)
+
+
 def _folders(root, passed_over):
     """The folders in a folder, sorted."""
     folders = []

@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from common.errors import SettingError
 from common.labels import check_labels
 from training.data.files import contents, make_read, openable
+from training.data.folders import passed_over_text
 from training.data.mask_folders import CLASSES, list_annotations, list_masks
 from training.data.masks import IGNORED, MAX_CLASSES, NO_CLASS, mask_values
 from training.data.sources import Source
@@ -67,10 +68,10 @@ def open_mask_source(name, data_dir=None):
         hint = ""
         if len(labels) < 2:
             hint = f"; masks of 0 and {IGNORED} have one class, for {IGNORED} is ignored"
-        others = "".join(f"; passed over: {line}" for line in source.passed_over)
         raise SettingError(
             f"`dataset`: masks must have 2 to {MAX_CLASSES} classes. Received: {name!r} with "
-            f"{len(labels)}, {labels[:2]}{hint}{others}"
+            f"{len(labels)}, {labels[:2]}{hint}"
+            f"{passed_over_text(source.passed_over)}"
         )
     twice = [label for place, label in enumerate(labels) if label in labels[:place]]
     if twice:
@@ -102,7 +103,7 @@ def _open_masks(root):
         lines = _read_lines(root / CLASSES)
         labels, classes = lines, {value: value for value in range(len(lines))}
     else:
-        masks = {mask for pairs in splits.values() for _, mask in pairs}
+        masks = {mask for pairs in splits.values() for _, mask in pairs if mask}
         paths = tf.constant(sorted(filter(None, map(openable, masks))), tf.string)
         encoded = tf.data.Dataset.from_tensor_slices(paths)
         encoded = encoded.map(contents, num_parallel_calls=tf.data.AUTOTUNE)
@@ -145,23 +146,31 @@ def _splits(root, list_pairs, layout):
         found, passed_over = list_pairs(root)
     except OSError as error:
         raise SettingError(f"`dataset`: cannot read {root}: {error}; expected {layout}") from error
-    splits = three_splits(found)
+    splits = _three_splits(found)
     for split, pairs in splits.items():
         if pairs and not any(mask for _, mask in pairs):
-            lines = "".join(f"; passed over: {line}" for line in passed_over)
             raise SettingError(
                 f"`dataset`: no image of {split} has a mask of the same name, such as that of "
-                f"{pairs[0][0]}; expected {layout}{lines}"
+                f"{pairs[0][0]}; expected {layout}{passed_over_text(passed_over)}"
             )
     empty = [split for split in SPLITS if not splits[split]]
     if empty:
-        others = "".join(f"; passed over: {line}" for line in passed_over)
         count = sum(map(len, found.values()))
         raise SettingError(
-            f"`dataset`: no images for {empty[0]} in {root}; expected at least 3 images, as "
-            f"{layout}. Received: {count} images{others}"
+            f"`dataset`: no images for {empty[0]} in {root}; expected at least 3 images with "
+            f"masks, as {layout}. Received: {count} images{passed_over_text(passed_over)}"
         )
     return splits, passed_over
+
+
+def _three_splits(found):
+    """As `three_splits`. Where nobody split them, images without a mask are not held out."""
+    if len(found) > 1:
+        return three_splits(found)
+    ((name, pairs),) = found.items()
+    splits = three_splits({name: [pair for pair in pairs if pair[1]]})
+    splits["train"] += [pair for pair in pairs if not pair[1]]
+    return splits
 
 
 def _read_lines(path):

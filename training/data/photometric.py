@@ -4,7 +4,7 @@ import tensorflow as tf
 
 BRIGHTNESS = 32.0  # largest shift, of 255
 CONTRAST = SATURATION = (0.5, 1.5)  # factors
-HUE = 18 / 360  # largest shift, of a turn
+HUE = 18 / 180  # largest shift, of a turn: 18 steps of hues in bytes, of which OpenCV has 180
 
 
 def distort_colors(image, seed):

@@ -18,7 +18,7 @@ import training.datasets.long_range  # noqa: F401
 from common.errors import SettingError
 from common.labels import check_labels
 from training.data.files import contents, make_read, openable
-from training.data.folders import list_images
+from training.data.folders import list_images, passed_over_text
 from training.data.splits import SPLITS, three_splits
 from training.data.tfds_sets import NAME, find_builder, prepare, reading
 
@@ -95,11 +95,10 @@ def _open_folder(root):
         raise SettingError(f"`dataset`: cannot read {root}: {error}") from error
     splits = three_splits(found, group=lambda example: example[1])
     empty = [split for split in SPLITS if not splits[split]]
-    others = f"; passed over: {'; '.join(passed_over)}" if passed_over else ""
     if empty:
         raise SettingError(
             f"`dataset`: no images for {empty[0]} in {root}; expected {root}/LABEL/*.jpg or "
-            f"{root}/train/LABEL/*.jpg{others}"
+            f"{root}/train/LABEL/*.jpg{passed_over_text(passed_over)}"
         )
 
     read = make_read(

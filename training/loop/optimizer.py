@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from common.errors import SettingError
+
 
 def make_optimizer(recipe, steps_per_epoch, undecayed=()):
     """Makes the optimizer of a run, for gradients that are already summed over the replicas.
@@ -29,7 +31,14 @@ def make_schedule(recipe, steps_per_epoch):
     """Linear warm-up, for half of the run at most, and the recipe's decay to 0.
 
     The peak is in proportion to the batch: `learning_rate` at a batch of `base_batch_size`.
+
+    Raises:
+        SettingError: If there is no such decay.
     """
+    if recipe.schedule not in SCHEDULES:
+        raise SettingError(
+            f"`schedule` must be one of {', '.join(SCHEDULES)}. Received: {recipe.schedule!r}"
+        )
     steps = recipe.epochs * steps_per_epoch
     warmup_steps = min(recipe.warmup_epochs * steps_per_epoch, steps // 2)
     return SCHEDULES[recipe.schedule](

@@ -15,6 +15,7 @@ from pale_tf import pale_network
 from training.data.augmentation import augment_image, make_batch_augmentation
 from training.data.batches import Transforms
 from training.data.decoding import decode
+from training.data.folders import passed_over_text
 from training.data.geometry import random_mirror, random_window
 from training.data.seeds import following
 from training.reports.classification import TOP, ClassificationReport
@@ -111,9 +112,9 @@ def make_transforms(recipe, source):
 def make_network(recipe, source):
     """Builds the classifier of a recipe, from images in 0..255 to probabilities."""
     if len(source.labels) < 2:
-        others = "".join(f"; passed over: {line}" for line in source.passed_over)
         raise SettingError(
-            f"`dataset`: {recipe.dataset} has one class alone, {source.labels}{others}"
+            f"`dataset`: {recipe.dataset} has one class alone, {source.labels}"
+            f"{passed_over_text(source.passed_over)}"
         )
     return pale_network(
         recipe.model,

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from common.class_maps import network_image, resized_classes
 from common.errors import SettingError
 from common.labels import labels_of, labels_text
 from common.overlays import encode_mask, encode_picture, overlay, shares
@@ -39,7 +40,7 @@ FILL = IMAGE_MEAN.astype("float32")  # of what lies outside of an image: 0 once 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """Settings of segmentation in a recipe. A value of 0, None or False is off.
+    """Settings of segmentation in a recipe. A value of None or False is off.
 
     Args:
         channels: Channels of the head; 512 in the paper.
@@ -66,9 +67,31 @@ class Settings:
     class_weights: tuple[float, ...] | None = None
 
     def __post_init__(self):
-        weights = self.class_weights or ()
-        if not all(0 < weight < float("inf") for weight in weights):
-            raise ValueError(f"`class_weights` must be finite, above 0. Received: {list(weights)}")
+        weights, scales, short = self.class_weights or (), tuple(self.scales), self.short_side
+        for right, expected, received in (
+            (
+                all(0 < weight < float("inf") for weight in weights),
+                "`class_weights` must be finite, above 0",
+                list(weights),
+            ),
+            (
+                len(scales) == 2 and 0 < scales[0] <= scales[1] < float("inf"),
+                "`scales` must be two factors above 0, the smaller one first",
+                list(scales),
+            ),
+            (
+                short is None or (type(short) is int and short > 0),
+                "`short_side` must be a positive integer or None",
+                short,
+            ),
+            (
+                0 < self.largest_share <= 1,
+                "`largest_share` must be above 0, at most 1",
+                self.largest_share,
+            ),
+        ):
+            if not right:
+                raise ValueError(f"{expected}. Received: {received}")
 
 
 def make_transforms(recipe, source):
@@ -177,6 +200,7 @@ def loss(outputs, targets, class_weights=None):
         return total(-tf.math.log(tf.maximum(right, np.finfo("float32").tiny)))
     offset, weights = 0.0, 1.0
     if class_weights is not None:
+        class_weights = tf.constant(class_weights, tf.float32)
         offset, weights = tf.math.log(class_weights), tf.gather(class_weights, labels)
     losses = {
         head: total(
@@ -243,7 +267,7 @@ def make_inference(network, settings, scales=(1.0,), flip=False):
 
 
 def predict(trained, images):
-    """The classes of the pixels of images.
+    """The classes of the pixels of images, as a server answers them: see `common.class_maps`.
 
     Args:
         trained: A `common.trained.Trained`.
@@ -256,18 +280,22 @@ def predict(trained, images):
     Raises:
         SettingError: If the run's labels are not those of the network, or its outputs are NaN.
     """
-    labels = labels_of(trained)
-    infer = tf.function(
-        make_inference(trained.network, trained.recipe["settings"]), reduce_retracing=True
-    )
+    labels, short_side = labels_of(trained), short_side_of(trained.recipe)
+
+    @tf.function(reduce_retracing=True)
+    def classes_of(image):
+        given, _ = network_image(image, None, short_side)
+        probabilities = trained.network(given[None], training=False)[0]
+        finite = tf.reduce_all(tf.math.is_finite(probabilities))
+        return resized_classes(probabilities, tf.shape(image)[:2]), finite
+
     predictions = []
     for image in images:
-        probabilities = infer(image[None].astype("float32")).numpy()[0]
-        if not np.isfinite(probabilities).all():
+        classes, finite = (tensor.numpy() for tensor in classes_of(image))
+        if not finite:
             raise SettingError(
                 f"argument RUN: {trained.file} gives probabilities that are not finite"
             )
-        classes = probabilities.argmax(axis=-1)
         lines = [f"{share:7.2%}  {labels[index]}" for index, share in shares(classes, len(labels))]
         files = {
             "-mask.png": encode_mask(classes, len(labels)),

@@ -20,6 +20,7 @@ from pale_tf import PaleN
 from tests.export.encoding import encode, picture, with_size
 from tests.export.segmenters import LABELS, photographs
 from tests.hostile.images import make_images
+from training.tasks.segment import make_inference
 
 
 def recipe(**settings):
@@ -123,6 +124,17 @@ def test_images_are_turned_and_scaled_and_maps_scaled_back(size, segmenter):
         found = read_mask(mask, 3)
         assert found.shape == expected.shape[:2]
         assert (found == expected[..., 0]).mean() > 0.93  # but at the edges
+
+
+@pytest.mark.parametrize("short_side", [None, 40])
+def test_answers_are_the_maps_that_training_scores(short_side, segmenter):
+    trained = trained_of(segmenter, short_side=short_side)
+    image = photographs(1, 60, 90)[0]
+    files = tf.constant([encode(Image.fromarray(image.astype("uint8")), "PNG")])
+    answer = TASK.answer(files, lambda x: {"probabilities": segmenter(x)}, None, trained)
+    expected = make_inference(segmenter, trained.recipe["settings"])(image[None])[0]
+    found = read_mask(answer["mask_bytes"].numpy()[0], 4)
+    assert (found == expected.numpy().argmax(-1)).mean() > 0.999
 
 
 def test_hostile_images_are_answered_or_refused(segmenter):

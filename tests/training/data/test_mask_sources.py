@@ -66,6 +66,18 @@ def lookup(pixels, table):
     return np.vectorize(table.get)(pixels)
 
 
+@pytest.mark.parametrize("missing", range(4))
+def test_a_missing_mask_leaves_every_split_one_that_has_its(tmp_path, capsys, missing):
+    write(tmp_path / "images", tmp_path / "masks", 4, [0, 1])
+    (tmp_path / "masks" / f"00{missing}.png").unlink()
+    source = open_mask_source(f"masks:{tmp_path}")
+    assert "reading the 3 masks of" in capsys.readouterr().out
+    assert source.counts == {"train": 2, "validation": 1, "test": 1}
+    for split in ("validation", "test"):
+        assert all(found is not None for found in classes_of(source, split).values())
+    assert sum(found is None for found in classes_of(source, "train").values()) == 1
+
+
 @pytest.mark.parametrize("make", [Image.fromarray, as_palette])
 def test_without_names_the_values_are_the_classes(tmp_path, make, capsys):
     pixels = write(tmp_path / "images", tmp_path / "masks", 20, [0, 7, 100, 255], make)
@@ -213,8 +225,8 @@ def test_too_few_images_and_empty_splits_say_what_is_expected(tmp_path):
     write(tmp_path / "images", tmp_path / "masks", 2, [1, 2])
     (tmp_path / "images" / "notes.txt").touch()
     message = (
-        r"no images for test in .*; expected at least 3 images, as .*/images/\*.jpg with .*"
-        r"Received: 2 images; passed over: 1 not JPEG, PNG"
+        r"no images for test in .*; expected at least 3 images with masks, as .*/images/\*.jpg "
+        r"with .*Received: 2 images; passed over: 1 not JPEG, PNG"
     )
     with pytest.raises(SettingError, match=message):
         open_mask_source(f"masks:{tmp_path}")

@@ -26,7 +26,7 @@ def expected(image, draws):
         if chosen[2]:
             saturation = min(saturation * (0.5 + amounts[2]), 1)
         if chosen[3]:
-            hue = (hue - 0.05 + 0.1 * amounts[3]) % 1
+            hue = (hue - 0.1 + 0.2 * amounts[3]) % 1
         pixel = 255 * np.array(colorsys.hsv_to_rgb(hue, saturation, value))
         return pixel if early else contrast(pixel)
 

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from common.errors import SettingError
 from pale_tf import PaleConfig, pale_backbone, pale_network
 from pale_tf.decay import no_weight_decay
 from tests.training.small import RECIPE
@@ -28,6 +29,12 @@ def test_learning_rate_warms_up_and_decays_to_0():
     assert float(schedule(14)) == pytest.approx(0.5)
     assert float(schedule(14 + 28)) == pytest.approx(0.25)
     assert float(schedule(70)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_schedule_that_there_is_not_is_refused():
+    recipe = dataclasses.replace(RECIPE, schedule="linaer")
+    with pytest.raises(SettingError, match=r"`schedule` must be one of cosine, linear. .*'linaer'"):
+        make_schedule(recipe, steps_per_epoch=7)
 
 
 def test_a_linear_schedule_warms_up_and_falls_in_a_line():

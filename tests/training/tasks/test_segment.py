@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from common import preparation
 from common.errors import SettingError
 from common.overlays import encode_mask
 from common.trained import Trained
@@ -145,7 +146,7 @@ def test_class_weights_do_not_change_which_logits_are_the_best():
     """Where all pixels look alike, the best are the logarithms of how often a class occurs."""
     target = np.repeat(np.arange(3), [50, 10, 4]).reshape(1, 8, 8)
     best = tf.constant(np.log([50.0, 10.0, 4.0]), tf.float32)
-    for weights in ([0.1, 1.0, 3.0], [1.0, 1.0, 1.0], None):
+    for weights in ([0.1, 1.0, 3.0], [1, 2, 3], None):  # whole numbers, too
         with tf.GradientTape() as tape:
             tape.watch(best)
             outputs = {"main": tf.broadcast_to(best, (1, 8, 8, 3))}
@@ -159,6 +160,22 @@ def test_class_weights_that_fit_no_class_are_refused():
     for wrong in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(SettingError, match="`class_weights` must be finite, above 0"):
             check_settings(segment.TASK, recipe(class_weights=[1.0, wrong, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"scales": [1.0]}, r"`scales` must be two factors .* Received: \[1.0\]"),
+        ({"scales": [1.5, 0.5]}, r"`scales` must be .* Received: \[1.5, 0.5\]"),
+        ({"scales": [0, 1]}, "`scales` must be two factors above 0"),
+        ({"short_side": 0}, "`short_side` must be a positive integer or None. Received: 0"),
+        ({"short_side": 224.5}, "`short_side` must be .* Received: 224.5"),
+        ({"largest_share": 75}, "`largest_share` must be above 0, at most 1. Received: 75"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings, message):
+    with pytest.raises(SettingError, match=message):
+        check_settings(segment.TASK, recipe(**settings))
 
 
 def test_what_is_outside_of_an_image_keeps_its_color():
@@ -269,6 +286,17 @@ def test_predictions_are_lines_a_mask_and_an_overlay(network, tmp_path):
     with pytest.raises(SettingError, match=r"probabilities that are not finite"):
         segment.predict(trained, iter(images))
     kernel.assign(values)
+
+
+def test_a_large_image_is_predicted_as_a_server_does(network, monkeypatch, tmp_path):
+    monkeypatch.setattr(preparation, "WHOLE_PIXELS", 1600)
+    trained = Trained(network, tmp_path / "model.keras", {"settings": {}}, list(CLASSES))
+    image = photograph(10, (50, 128))[0]
+    (answer,) = segment.predict(trained, [image])
+    given = tf.image.resize(image.astype("float32"), (25, 64), antialias=True)
+    expected = tf.image.resize(network(given[None])[0], (50, 128)).numpy().argmax(-1)
+    with Image.open(io.BytesIO(answer.files["-mask.png"])) as mask:
+        assert (np.asarray(mask) == expected).mean() > 0.999
 
 
 def test_a_folder_of_masks_becomes_batches(tmp_path):

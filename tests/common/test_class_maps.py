@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from common import class_maps
+from common.class_maps import best_class, network_image, resized_classes
 from common.preparation import fitted_image, whole_image
-from export.serving import class_maps
-from export.serving.class_maps import best_class, network_image, resized_classes
 
 
 @pytest.mark.parametrize("strip", [1, 5000, 2**24])
