@@ -11,7 +11,6 @@ if not __package__:  # run as a file: import from the repository, not from this 
 from common.cli import Parser, make_folder, run_folder
 from common.runtime import import_tensorflow
 
-BATCH = 32
 BOUNDED = ("JPEG", "PNG", "GIF", "BMP", "WEBP")  # Pillow's names of what common.limits knows
 
 
@@ -41,14 +40,12 @@ def main(argv=None):
         elif flags.out is not None:
             task_name = trained.recipe["task"]
             parser.error(f"argument --out: the task {task_name!r} of the run writes no files")
-        for start in range(0, len(flags.images), BATCH):
-            paths = flags.images[start : start + BATCH]
-            answers = task.predict(trained, (upright(path) for path in paths))
-            for path, answer in zip(paths, answers, strict=True):
-                print("\n  ".join([path, *answer.lines]))
-                for end, content in answer.files.items():
-                    with replacing(out / f"{pathlib.Path(path).stem}{end}") as file:
-                        file.write_bytes(content)
+        answers = task.predict(trained, map(upright, flags.images))
+        for path, answer in zip(flags.images, answers, strict=True):
+            print("\n  ".join([path, *answer.lines]))
+            for end, content in answer.files.items():
+                with replacing(out / f"{pathlib.Path(path).stem}{end}") as file:
+                    file.write_bytes(content)
         for end, words in task.predicted.items():
             print(f"{out}/*{end}  {words}")
 

@@ -82,7 +82,7 @@ class Task:
         contents: A few words for each file that the task writes, by name, for the user.
         make_report: `(task, source)` to a `Report`.
         predict: `(trained, images)`, a `common.trained.Trained` and uint8 arrays `[H, W, 3]` of any
-            sizes, to a `Prediction` for each image.
+            sizes, to an iterator of a `Prediction` for each image.
         predicted: A few words for each file of a `Prediction`, by the end of its name.
     """
 

@@ -1,6 +1,7 @@
 """Classification: one class for each image."""
 
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -20,6 +21,8 @@ from training.data.geometry import random_mirror, random_window
 from training.data.seeds import following
 from training.reports.classification import TOP, ClassificationReport
 from training.tasks import Prediction, Task
+
+BATCH = 32  # images that are predicted at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +143,7 @@ def predict(trained, images):
         trained: A `common.trained.Trained`.
         images: uint8 arrays `[H, W, 3]`, values in 0..255; asked for one after the other.
 
-    Returns:
+    Yields:
         For each image a `Prediction` whose lines are probability and class, best first.
 
     Raises:
@@ -148,19 +151,16 @@ def predict(trained, images):
     """
     labels, size = labels_of(trained), image_size(trained.network)
     crop_fraction = crop_fraction_of(trained.recipe)
-    batch = np.stack([evaluation_image(image, size, crop_fraction) for image in images])
-    probabilities = trained.network.predict_on_batch(batch)
-    if not np.isfinite(probabilities).all():
-        raise SettingError(f"argument RUN: {trained.file} gives probabilities that are not finite")
-    return [
-        Prediction(
-            [
-                f"{scores[index]:7.2%}  {labels[index]}"
-                for index in np.argsort(-scores, kind="stable")[:TOP]
-            ]
-        )
-        for scores in probabilities
-    ]
+    prepared = (evaluation_image(image, size, crop_fraction) for image in images)
+    while batch := list(itertools.islice(prepared, BATCH)):
+        probabilities = trained.network.predict_on_batch(np.stack(batch))
+        if not np.isfinite(probabilities).all():
+            raise SettingError(
+                f"argument RUN: {trained.file} gives probabilities that are not finite"
+            )
+        for scores in probabilities:
+            best = np.argsort(-scores, kind="stable")[:TOP]
+            yield Prediction([f"{scores[index]:7.2%}  {labels[index]}" for index in best])
 
 
 TASK = Task(

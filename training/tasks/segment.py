@@ -273,7 +273,7 @@ def predict(trained, images):
         trained: A `common.trained.Trained`.
         images: uint8 arrays `[H, W, 3]`, values in 0..255; asked for one after the other.
 
-    Returns:
+    Yields:
         For each image a `Prediction`: a line for each class that occurs, with its share of the
         pixels; the mask as a PNG with a palette, and the same over the image with a legend.
 
@@ -289,7 +289,6 @@ def predict(trained, images):
         finite = tf.reduce_all(tf.math.is_finite(probabilities))
         return resized_classes(probabilities, tf.shape(image)[:2]), finite
 
-    predictions = []
     for image in images:
         classes, finite = (tensor.numpy() for tensor in classes_of(image))
         if not finite:
@@ -301,8 +300,7 @@ def predict(trained, images):
             "-mask.png": encode_mask(classes, len(labels)),
             "-overlay.png": encode_picture(overlay(image, classes, labels)),
         }
-        predictions.append(Prediction(lines, files))
-    return predictions
+        yield Prediction(lines, files)
 
 
 TASK = Task(

@@ -165,6 +165,20 @@ def test_predicts_the_most_probable_classes():
     assert not first.files
 
 
+def test_images_are_asked_for_a_batch_at_a_time():
+    trained = Trained(
+        brightness_network(7), pathlib.Path("run/model.keras"), {"settings": {}}, SOURCE.labels
+    )
+    images = iter([np.full((4, 4, 3), index % 7, "uint8") for index in range(70)])
+    answers = classify.predict(trained, images)
+    first = next(answers)
+    assert len(list(images)) == 70 - classify.BATCH
+    rest = list(answers)
+    assert len(rest) == classify.BATCH - 1
+    for index, answer in enumerate([first, *rest]):
+        assert answer.lines[0].endswith(f"class {index % 7}")
+
+
 def test_predicts_with_the_crop_of_the_run():
     """The middle of the image is bright; without the crop, so is not its mean."""
     image = np.zeros((8, 8, 3), "uint8")
@@ -189,4 +203,4 @@ def test_labels_of_another_network_are_refused(labels):
     )
     message = f"argument RUN: run has {len(labels)} labels for a network of 7 classes"
     with pytest.raises(SettingError, match=message):
-        classify.predict(trained, [np.zeros((4, 4, 3), "uint8")])
+        list(classify.predict(trained, [np.zeros((4, 4, 3), "uint8")]))

@@ -284,7 +284,7 @@ def test_predictions_are_lines_a_mask_and_an_overlay(network, tmp_path):
     values = kernel.numpy()
     kernel.assign(np.full_like(values, np.nan))
     with pytest.raises(SettingError, match=r"probabilities that are not finite"):
-        segment.predict(trained, iter(images))
+        list(segment.predict(trained, iter(images)))
     kernel.assign(values)
 
 
