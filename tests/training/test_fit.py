@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import sys
 
 import keras
 import pytest
@@ -21,6 +22,14 @@ def made_data(data_dir):
     return data_dir
 
 
+def assert_refused(code, output, errors, message, out):
+    assert code == 2
+    assert errors.startswith(f"fit.py: error: {message}")
+    assert len(errors.splitlines()) == 1
+    assert not output
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -31,15 +40,8 @@ def made_data(data_dir):
         (["--precision", "float8"], "argument --precision: invalid choice: 'float8'"),
         (["--epochs", "0"], "argument --epochs: must be an integer, 1 or more; got '0'"),
         (["--batch-size", "x"], "argument --batch-size: must be an integer, 1 or more; got 'x'"),
-        (["--batch-size", "1258"], "`batch_size` must be at most 1257, the number of training"),
-        (["--batch-size", "30", "--accumulate", "4"], "`batch_size` must be divisible by 4: 1"),
-        (
-            ["--dataset", "mnist"],
-            "`dataset` must be digits, imagenet2012, folder:PATH or tfds:NAME",
-        ),
         (["--weights", "/absent"], "argument --weights: there is no /absent"),
         (["--max-unreadable", "-1"], "argument --max-unreadable: must be an integer, 0 or more"),
-        (["--strategy", "multi_worker"], "argument --strategy: multi_worker needs the environment"),
         (["--seed", "-1"], "argument --seed: must be an integer, in 0..4294967295; got '-1'"),
         (["--out", "/dev/null/x"], "argument --out: cannot make the folder /dev/null/x"),
         (["--data-dir", "/dev/null/x"], "argument --data-dir: cannot make the folder /dev/null/x"),
@@ -56,17 +58,30 @@ def made_data(data_dir):
         (["--lr", "1"], "unrecognized arguments: --lr 1"),
     ],
 )
-def test_bad_flags(program, made_data, tmp_path, flags, message):
-    if "--out" not in flags:
-        flags = [*flags, "--out", tmp_path / "out"]
-    if "--data-dir" not in flags:
-        flags = [*flags, "--data-dir", made_data]
-    done = program("training/fit.py", *flags)
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"fit.py: error: {message}")
-    assert len(done.stderr.splitlines()) == 1
-    assert not done.stdout
-    assert not (tmp_path / "out").exists()
+def test_flags_that_are_wrong_by_themselves(monkeypatch, capsys, tmp_path, flags, message):
+    monkeypatch.setattr(sys, "argv", ["fit.py"])  # the name of the program
+    out = tmp_path / "out"
+    with pytest.raises(SystemExit) as ended:
+        fit.main([*([] if "--out" in flags else ["--out", str(out)]), *flags])
+    assert_refused(ended.value.code, *capsys.readouterr(), message, out)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--batch-size", "1258"], "`batch_size` must be at most 1257, the number of training"),
+        (["--batch-size", "30", "--accumulate", "4"], "`batch_size` must be divisible by 4: 1"),
+        (
+            ["--dataset", "mnist"],
+            "`dataset` must be digits, imagenet2012, folder:PATH or tfds:NAME",
+        ),
+        (["--strategy", "multi_worker"], "argument --strategy: multi_worker needs the environment"),
+    ],
+)
+def test_flags_that_do_not_fit_data_or_machine(program, made_data, tmp_path, flags, message):
+    out = tmp_path / "out"
+    done = program("training/fit.py", "--out", out, "--data-dir", made_data, *flags)
+    assert_refused(done.returncode, done.stdout, done.stderr, message, out)
 
 
 def test_a_used_folder_is_refused_and_left_alone(program, tmp_path):
