@@ -8,13 +8,13 @@ from training.datasets.digit_scenes import scenes
 from training.datasets.digits.digits_dataset_builder import split_digits
 
 LABELS = [str(digit) for digit in range(10)]
-SCENES = {"train": 2000, "validation": 200, "test": 400}
+SCENES = {"train": 5000, "validation": 200, "test": 400}
 # The columns of both photographs, 640 pixels wide, that a split shows.
 COLUMNS = {"train": (0, 368), "validation": (368, 480), "test": (480, 640)}
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-    """`digit_scenes`: 96×96 color images of 1 to 3 digits; 2,000 train, 200 validation, 400 test.
+    """`digit_scenes`: 96×96 color images of 1 to 3 digits; 5,000 train, 200 validation, 400 test.
 
     Digits are those of `digits`, in the same split. Scenes of different splits share neither a
     digit nor a pixel of the photographs. A scene depends on its split and its index only.
@@ -27,10 +27,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         objects: For each digit the tight box of its visible pixels, and its label.
     """
 
-    VERSION = tfds.core.Version("2.0.0")
+    VERSION = tfds.core.Version("3.0.0")
     RELEASE_NOTES = {  # noqa: RUF012 - TFDS' own form
         "1.0.0": "Initial release.",
         "2.0.0": "Larger digits, at most 3 in a scene, brighter than the dimmed photograph.",
+        "3.0.0": "5,000 training scenes, of which the first 2,000 are those of 2.0.0.",
     }
 
     def _info(self):

@@ -38,7 +38,7 @@ def examples(built):
 
 
 def test_describes_itself_after_it_is_read_again(built):
-    assert built.info.full_name == "digit_scenes/2.0.0"
+    assert built.info.full_name == "digit_scenes/3.0.0"
     assert {name: split.num_examples for name, split in built.info.splits.items()} == SCENES
     assert built.info.metadata["segmentation_classes"] == ["background", *DIGITS]
     features = built.info.features
@@ -52,7 +52,7 @@ def test_describes_itself_after_it_is_read_again(built):
 
 
 def test_full_size():
-    assert digit_scenes_dataset_builder.SCENES == {"train": 2000, "validation": 200, "test": 400}
+    assert digit_scenes_dataset_builder.SCENES == {"train": 5000, "validation": 200, "test": 400}
 
 
 def test_masks_boxes_and_labels_agree_pixel_by_pixel(examples):
