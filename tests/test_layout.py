@@ -29,6 +29,7 @@ LAYERS = (
     ("training.recipe", "training.recipes", "training.settings", "training.errors"),
     ("training.pictures", "training.datasets", "training.distribution.cluster"),
     ("training.data", "training.distribution"),
+    ("training.reports",),
     ("training.tasks",),
     ("training.loop",),
     ("training", "export"),
