@@ -70,8 +70,7 @@ def open_mask_source(name, data_dir=None):
             hint = f"; masks of 0 and {IGNORED} have one class, for {IGNORED} is ignored"
         raise SettingError(
             f"`dataset`: masks must have 2 to {MAX_CLASSES} classes. Received: {name!r} with "
-            f"{len(labels)}, {labels[:2]}{hint}"
-            f"{passed_over_text(source.passed_over)}"
+            f"{len(labels)}, {labels[:2]}{hint}{passed_over_text(source.passed_over)}"
         )
     twice = [label for place, label in enumerate(labels) if label in labels[:place]]
     if twice:

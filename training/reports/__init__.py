@@ -1,4 +1,4 @@
-"""What a run says about a split: scores, and pictures of what the network gets wrong."""
+"""Reports of a network on a split: scores, and pictures of what it gets wrong."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What a run says about a classifier."""
+"""The report of a classifier."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""What a run says about a segmenter."""
+"""The report of a segmenter."""
 
 import keras
 import numpy as np

@@ -67,31 +67,20 @@ class Settings:
     class_weights: tuple[float, ...] | None = None
 
     def __post_init__(self):
-        weights, scales, short = self.class_weights or (), tuple(self.scales), self.short_side
-        for right, expected, received in (
-            (
-                all(0 < weight < float("inf") for weight in weights),
-                "`class_weights` must be finite, above 0",
-                list(weights),
-            ),
-            (
-                len(scales) == 2 and 0 < scales[0] <= scales[1] < float("inf"),
-                "`scales` must be two factors above 0, the smaller one first",
-                list(scales),
-            ),
-            (
-                short is None or (type(short) is int and short > 0),
-                "`short_side` must be a positive integer or None",
-                short,
-            ),
-            (
-                0 < self.largest_share <= 1,
-                "`largest_share` must be above 0, at most 1",
-                self.largest_share,
-            ),
-        ):
-            if not right:
-                raise ValueError(f"{expected}. Received: {received}")
+        weights, scales, short = self.class_weights or (), self.scales, self.short_side
+        if not all(0 < weight < float("inf") for weight in weights):
+            raise ValueError(f"`class_weights` must be finite, above 0. Received: {list(weights)}")
+        if len(scales) != 2 or not 0 < scales[0] <= scales[1] < float("inf"):
+            raise ValueError(
+                "`scales` must be two factors above 0, the smaller one first. "
+                f"Received: {list(scales)}"
+            )
+        if short is not None and (type(short) is not int or short < 1):
+            raise ValueError(f"`short_side` must be a positive integer or None. Received: {short}")
+        if not 0 < self.largest_share <= 1:
+            raise ValueError(
+                f"`largest_share` must be above 0, at most 1. Received: {self.largest_share}"
+            )
 
 
 def make_transforms(recipe, source):
