@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from export.tflite import PRECISIONS
 from tests.conftest import ROOT
 from tests.training.mask_folder import CLASSES, photograph, write_folder, write_pair
 from tests.training.runs import assert_same_run, checkpoints, finish, start, wait_for
@@ -114,8 +115,9 @@ def test_it_predicts_an_image_of_any_size(run, program, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("precision", PRECISIONS)
 def test_it_is_exported_for_phones(run, program, tmp_path, precision):
+    """Within the bounds of each precision, which hold for trained weights, not for random ones."""
     out, file = run[0], tmp_path / "model.tflite"
     done = program("export/tflite.py", out, "--out", file, "--precision", precision)
     assert done.returncode == 0, done.stderr

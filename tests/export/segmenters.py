@@ -13,36 +13,35 @@ SIZE = 64
 LABELS = ["background", "roof", "leaves", "sky"]
 
 
-def make_segmenter(labels=LABELS, seed=0, shape=(None, None, 3), channels=16):
+def make_segmenter():
     """A segmenter with random weights, whose classes are sectors of the features' main plane.
 
     With random scores, many more pixels would lie between two classes.
     """
-    keras.utils.set_random_seed(seed)
-    network = pale_segmenter("nano", len(labels), shape, channels=channels)
+    keras.utils.set_random_seed(0)
+    network = pale_segmenter("nano", len(LABELS), (None, None, 3), channels=16)
     scores = network.get_layer("predictions")
     features = keras.Model(network.inputs[0], scores.input)
-    side = shape[0] or SIZE
-    values = features(photographs(8, side)).numpy().reshape(-1, channels)
+    values = features(photographs(8, SIZE)).numpy().reshape(-1, 16)
     mean = values.mean(axis=0)
     _, deviations, directions = np.linalg.svd(values - mean, full_matrices=False)
     scale = np.sqrt(len(values)) / deviations[:2, None]
-    angles = 2 * np.pi * np.arange(len(labels)) / len(labels)
+    angles = 2 * np.pi * np.arange(len(LABELS)) / len(LABELS)
     kernel = (scale * directions[:2]).T @ np.stack([np.cos(angles), np.sin(angles)])
     scores.set_weights([3 * kernel[None, None], -3 * (mean @ kernel + np.cos(angles))])
     return network
 
 
-def make_segmenter_run(folder, network, labels=LABELS, size=SIZE, **settings):
+def make_segmenter_run(folder, network):
     """Fills the folder of a run as training does."""
     network.save(folder / "model.keras")
-    recipe = {"task": "segment", "dataset": "photographs", "image_size": size}
-    recipe["settings"] = {"short_side": None, **settings}
+    recipe = {"task": "segment", "dataset": "photographs", "image_size": SIZE}
+    recipe["settings"] = {"short_side": None}
     write_json(folder / "config.json", {"recipe": recipe, "seed": 1})
-    (folder / "labels.txt").write_text(labels_text(labels))
+    (folder / "labels.txt").write_text(labels_text(LABELS))
     calibration = folder / "calibration"
     calibration.mkdir()
-    for index, image in enumerate(photographs(8, size)):
+    for index, image in enumerate(photographs(8, SIZE)):
         Image.fromarray(image.astype("uint8")).save(calibration / f"{index}.png")
     return folder
 
