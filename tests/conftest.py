@@ -1,7 +1,11 @@
 """Fixtures shared by tests."""
 
+import fcntl
+import functools
+import gc
 import os
 import pathlib
+import pickle
 import subprocess
 import sys
 
@@ -11,6 +15,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Two processes run the tests on two cores: with a thread for each core, each waits for the other.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+# Tracing makes millions of objects that stay: looking for garbage among them takes a tenth of the
+# time.
+gc.set_threshold(100_000, 50, 50)
 
 # TensorFlow asks the CPU itself whether it computes in bfloat16; oneDNN, held back to play an older
 # one, has no primitive then.
@@ -19,9 +26,33 @@ needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="oneDNN is held bac
 
 
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory):
+def once(tmp_path_factory):
+    """Makes a thing once for all processes that run tests.
+
+    `once(name, make)` calls `make` with a folder of this name that nobody else has, unless another
+    process did, and gives what it returned, pickled meanwhile.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one of several, each with a folder in this one
+        root = root.parent
+
+    def share(name, make):
+        folder, made = root / name, root / f"{name}.made"
+        with open(root / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                folder.mkdir(exist_ok=True)
+                result = make(folder)
+                made.write_bytes(pickle.dumps(result))
+            return pickle.loads(made.read_bytes())
+
+    return share
+
+
+@pytest.fixture(scope="session")
+def data_dir(once):
     """A TFDS data folder, filled by whoever needs it first."""
-    return tmp_path_factory.mktemp("tfds")
+    return once("tfds", lambda folder: folder)
 
 
 @pytest.fixture(scope="session")
@@ -41,22 +72,36 @@ def program():
     return run
 
 
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Runs a program in this process, which saves the seconds that importing TensorFlow takes.
+
+    `call(main, name, *arguments)` gives its exit code, what it printed, and what it said of errors.
+    """
+
+    def run(main, name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name])
+        try:
+            code = main(list(map(str, arguments))) or 0
+        except SystemExit as ended:
+            code = ended.code
+        return code, *capsys.readouterr()
+
+    return run
+
+
 @pytest.fixture(scope="session")
-def make_run(program, data_dir, tmp_path_factory):
+def make_run(program, data_dir, once):
     """Makes a run of two epochs on some replicas, once: its folder, and the finished process."""
-    runs = {}
 
-    def make(replicas):
-        if replicas not in runs:
-            cwd = tmp_path_factory.mktemp("cwd")
-            done = program(
-                "tests/training/small_fit.py",
-                *("--strategy", "mirrored", "--epochs", 2, "--seed", 3, "--data-dir", data_dir),
-                *("--out", "runs/first", "--cpu-replicas", replicas, "--checkpoint-every", 5),
-                cwd=cwd,
-            )
-            assert done.returncode == 0, done.stderr
-            runs[replicas] = cwd / "runs" / "first", done
-        return runs[replicas]
+    def run(replicas, cwd):
+        done = program(
+            "tests/training/small_fit.py",
+            *("--strategy", "mirrored", "--epochs", 2, "--seed", 3, "--data-dir", data_dir),
+            *("--out", "runs/first", "--cpu-replicas", replicas, "--checkpoint-every", 5),
+            cwd=cwd,
+        )
+        assert done.returncode == 0, done.stderr
+        return cwd / "runs" / "first", done
 
-    return make
+    return lambda replicas: once(f"cwd{replicas}", functools.partial(run, replicas))

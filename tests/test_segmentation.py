@@ -158,9 +158,13 @@ def rename_masks(root):
 @pytest.mark.parametrize(
     ("arrange", "message"),
     [
-        (lambda root: None, "there is no folder"),
-        (lambda root: root.mkdir(), "images"),
-        (lambda root: (root / "classes.txt").write_text("one\n"), "masks must have 2 to 255"),
+        pytest.param(lambda root: None, "there is no folder", marks=pytest.mark.slow),
+        pytest.param(lambda root: root.mkdir(), "images", marks=pytest.mark.slow),
+        pytest.param(
+            lambda root: (root / "classes.txt").write_text("one\n"),
+            "masks must have 2 to 255",
+            marks=pytest.mark.slow,
+        ),
         (rename_masks, "no image of train has a mask of the same name"),
     ],
 )

@@ -22,7 +22,13 @@ def committed(network, file=COUNTS):
     return row
 
 
-@pytest.mark.parametrize("network", COUNTED)
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(network, marks=pytest.mark.slow) if network == "pale_s" else network
+        for network in COUNTED
+    ],
+)
 def test_counts_are_the_published_ones(network):
     row = complexity.count(network, 224, 224)
     params, macs = COUNTED[network]

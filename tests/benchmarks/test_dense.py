@@ -52,6 +52,7 @@ def maker(form):
     return getattr(importlib.import_module(module), name)
 
 
+@pytest.mark.slow
 def test_times_them_and_writes_json(forms, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(dense, "make_forms", lambda *_: forms)
     dense.main(["--quick", "--json", str(tmp_path / "dense.json")])

@@ -1,5 +1,7 @@
 """Shared by the tests of export: a trained network, its SavedModel, images."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -25,12 +27,15 @@ def network(run):
 
 
 @pytest.fixture(scope="session")
-def exported(program, run, tmp_path_factory):
+def exported(program, run, once):
     """Version 1 of the digits network, and the finished program that exported it."""
-    models = tmp_path_factory.mktemp("models")
-    done = program("export/saved_model.py", run, "--out", models / "digits", "--max-batch", 6)
-    assert done.returncode == 0, done.stderr
-    return models / "digits" / "1", done
+
+    def export(models):
+        done = program("export/saved_model.py", run, "--out", models / "digits", "--max-batch", 6)
+        assert done.returncode == 0, done.stderr
+        return models / "digits" / "1", done
+
+    return once("models", export)
 
 
 @pytest.fixture(scope="session")
@@ -64,15 +69,17 @@ def loaded(exported):
 
 
 @pytest.fixture(scope="session")
-def make_file(run, tmp_path_factory):
+def make_file(run, once):
     """Makes a LiteRT file of a precision, once."""
-    folder = tmp_path_factory.mktemp("lite")
+
+    def export(precision, flags, folder):
+        path = folder / "model.tflite"
+        tflite.main([str(run), "--precision", precision, "--out", str(path), *flags])
+        return path
 
     def make(precision, *flags):
-        path = folder / f"{'-'.join([precision, *flags])}.tflite"
-        if not path.exists():
-            tflite.main([str(run), "--precision", precision, "--out", str(path), *flags])
-        return path
+        name = "-".join(["lite", precision, *flags])
+        return once(name, functools.partial(export, precision, flags))
 
     return make
 

@@ -27,7 +27,7 @@ OPTIONS = {
 }
 
 
-FAST = ("pale", "shifted_window", "deformable")  # the rest takes minutes together
+FAST = ("pale", "deformable")  # the rest takes minutes together
 
 
 @pytest.fixture(

@@ -27,7 +27,12 @@ def digits(digit_files):
 
 @pytest.mark.parametrize(
     ("precision", "tolerance"),
-    [("float32", 1e-5), ("float16", 5e-3), ("dynamic", 0.1), ("int8", 0.2)],
+    [
+        ("float32", 1e-5),
+        pytest.param("float16", 5e-3, marks=pytest.mark.slow),
+        ("dynamic", 0.1),
+        ("int8", 0.2),
+    ],
 )
 def test_gives_the_networks_numbers(make_file, network, digits, precision, tolerance):
     outputs = lite_outputs(open_lite(make_file(precision)), digits)

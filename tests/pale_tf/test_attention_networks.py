@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from pale_tf import PaleConfig, PaleT, fuse, pale_network
+from pale_tf import PaleConfig, PaleN, fuse, pale_network
 from pale_tf.layers.attention import ATTENTIONS, Place, make_attention
 from tests.pale_tf.layers.checks import randomize
 from tests.pale_tf.peer_weights import copy_swin
@@ -21,8 +21,8 @@ def mine(**options):
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
-def test_every_attention_makes_a_pale_t(attention):
-    model = PaleT(input_shape=(96, 64, 3), classes=3, attention=attention)
+def test_every_attention_makes_a_network(attention):
+    model = PaleN(input_shape=(96, 64, 3), classes=3, attention=attention)
     assert model.output_shape == (None, 3)
     expected = [type(make_attention(attention, Place(2, block), 8)) for block in (0, 1)]
     blocks = [model.get_layer(f"stage3_block{block}_attention") for block in (1, 2)]

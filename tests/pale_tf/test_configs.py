@@ -45,8 +45,10 @@ def test_the_table_holds_three_families():
     [
         "swin_t",
         "cswin_t",
-        "swin_s",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("swin_b", "cswin_s", "cswin_b")),
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("swin_s", "swin_b", "cswin_s", "cswin_b")
+        ),
     ],
 )
 def test_peers_have_their_papers_costs(name):

@@ -62,7 +62,15 @@ def test_equals_backbone_and_oracle(output_norms):
     np.testing.assert_allclose(found["auxiliary"], scores(side, "auxiliary_"), atol=1e-4)
 
 
-@pytest.mark.parametrize("size", [(64, 96), (97, 61), (20, 33)], ids=str)
+@pytest.mark.parametrize(
+    "size",
+    [
+        (97, 61),
+        pytest.param((64, 96), marks=pytest.mark.slow),
+        pytest.param((20, 33), marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
 def test_static_and_dynamic_sizes_give_the_same_scores(size):
     dynamic = randomized(make())
     static = make(input_shape=(*size, 3))
@@ -85,7 +93,7 @@ def test_logits_and_the_name():
     np.testing.assert_allclose(keras.ops.softmax(logits), probable(images()), atol=1e-6)
 
 
-@pytest.mark.parametrize("config", ["swin_t", "cswin_t"])
+@pytest.mark.parametrize("config", ["swin_t", pytest.param("cswin_t", marks=pytest.mark.slow)])
 def test_takes_any_network_of_the_table(config):
     model = pale_segmenter(config, 3, channels=8)
     assert model.output_shape == (None, None, None, 3)

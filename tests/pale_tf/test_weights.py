@@ -7,15 +7,21 @@ import keras
 import numpy as np
 import pytest
 
-from pale_tf import PaleConfig, PaleN, PaleT, pale_backbone
+from pale_tf import PaleConfig, PaleN, PaleT, pale_backbone, pale_network
 from pale_tf.weights import load_weights
+
+SMALL = PaleConfig("small", 16, (1, 1, 2, 1), (2, 2, 4, 4), pale_size=2)
+
+
+def small_network(**arguments):
+    return pale_network(SMALL, **arguments)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A network and its two files."""
     folder = tmp_path_factory.mktemp("weights")
-    model = PaleN(input_shape=(32, 32, 3), classes=10)
+    model = small_network(input_shape=(32, 32, 3), classes=10)
     model.compile("adam", "mse")
     model.save(folder / "model.keras")
     model.save_weights(folder / "model.weights.h5")
@@ -32,7 +38,7 @@ def test_loads_everything(trained, file, caplog):
     caplog.set_level(logging.INFO, logger="pale_tf.weights")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        other = PaleN(input_shape=(48, 56, 3), classes=10, weights=folder / file)
+        other = small_network(input_shape=(48, 56, 3), classes=10, weights=folder / file)
     assert f"{len(model.weights)} tensors loaded from {folder / file}" in caplog.text
     for path, value in by_path(model).items():
         np.testing.assert_array_equal(by_path(other)[path], value)
@@ -40,33 +46,33 @@ def test_loads_everything(trained, file, caplog):
 
 def test_another_number_of_classes_keeps_the_new_classifier_and_warns(trained):
     model, folder = trained
-    with pytest.warns(UserWarning, match=r"predictions/0 \(\(256, 10\) in the file, \(256, 3\)"):
-        other = PaleN(classes=3, weights=folder / "model.keras")
+    with pytest.warns(UserWarning, match=r"predictions/0 \(\(128, 10\) in the file, \(128, 3\)"):
+        other = small_network(classes=3, weights=folder / "model.keras")
     ours, theirs = by_path(other), by_path(model)
-    assert ours["predictions/kernel"].shape == (256, 3)
+    assert ours["predictions/kernel"].shape == (128, 3)
     for path in theirs.keys() - {"predictions/kernel", "predictions/bias"}:
         np.testing.assert_array_equal(ours[path], theirs[path])
 
 
 def test_backbone_and_network_exchange_weights(trained, tmp_path):
     model, folder = trained
-    backbone = pale_backbone("nano", drop_path_rate=0.0, weights=str(folder / "model.keras"))
+    backbone = pale_backbone(SMALL, drop_path_rate=0.0, weights=str(folder / "model.keras"))
     for path, value in by_path(backbone).items():
         np.testing.assert_array_equal(by_path(model)[path], value)
     backbone.save_weights(tmp_path / "backbone.weights.h5")
-    other = PaleN(classes=10)
+    other = small_network(classes=10)
     with pytest.warns(UserWarning, match="norm/0 .not in the file"):
         report = load_weights(other, tmp_path / "backbone.weights.h5")
     assert set(report.skipped) == {"norm/0", "norm/1", "predictions/0", "predictions/1"}
     assert len(report.loaded) == len(backbone.weights)
-    report = load_weights(pale_backbone("nano"), folder / "model.weights.h5")
+    report = load_weights(pale_backbone(SMALL), folder / "model.weights.h5")
     assert set(report.unused) == {"norm/0", "norm/1", "predictions/0", "predictions/1"}
 
 
 def test_backbones_with_different_decoders_exchange_weights(trained, tmp_path):
     """In both directions, neither file nor model having the other's head."""
     model, folder = trained
-    normed = pale_backbone("nano", output_norms=True)
+    normed = pale_backbone(SMALL, output_norms=True)
     x = keras.layers.Conv2D(4, 1, name="decoder_conv")(normed.pyramid_outputs["P2"])
     # All levels are outputs, for the backbone must be whole.
     dense = keras.Model(normed.inputs[0], {"scores": x, **normed.pyramid_outputs})
@@ -79,7 +85,7 @@ def test_backbones_with_different_decoders_exchange_weights(trained, tmp_path):
         if path.startswith("stage"):
             np.testing.assert_array_equal(by_path(model)[path], value)
     dense.save_weights(tmp_path / "dense.weights.h5")
-    other = PaleN(classes=10)
+    other = small_network(classes=10)
     with pytest.warns(UserWarning, match="predictions/0 .not in the file"):
         report = load_weights(other, tmp_path / "dense.weights.h5")
     assert set(report.unused) == norms | {"decoder_conv/0", "decoder_conv/1"}
@@ -92,10 +98,10 @@ def test_another_variant_is_refused_and_changes_nothing(trained):
     _, folder = trained
     with pytest.raises(ValueError, match=r"same variant.*stage1_block1_position/depthwise/0"):
         PaleT(weights=folder / "model.weights.h5")
-    shallow = PaleConfig("shallow", 32, (1, 1, 3, 1), (2, 4, 8, 16), pale_size=2)
+    shallow = PaleConfig("shallow", 16, (1, 1, 1, 1), (2, 2, 4, 4), pale_size=2)
     model = pale_backbone(shallow)
     before = by_path(model)
-    with pytest.raises(ValueError, match=r"stage3_block4_position.*not in the model"):
+    with pytest.raises(ValueError, match=r"stage3_block2_position.*not in the model"):
         load_weights(model, folder / "model.keras")
     for path, value in by_path(model).items():
         np.testing.assert_array_equal(before[path], value)

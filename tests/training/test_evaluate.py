@@ -8,60 +8,60 @@ from PIL import Image
 from training import evaluate
 
 
-def test_gives_the_numbers_of_the_run(make_run, program, data_dir, tmp_path):
+def test_gives_the_numbers_of_the_run(make_run, call, data_dir, tmp_path):
     folder, _ = make_run(1)
     path = tmp_path / "scores.json"
-    done = program(
-        "training/evaluate.py", folder, "--data-dir", data_dir, "--json", path, "--classes", 3
+    code, printed, errors = call(
+        evaluate.main, "evaluate.py", folder, "--data-dir", data_dir, "--json", path, "--classes", 3
     )
-    assert done.returncode == 0, done.stderr
+    assert code == 0, errors
     metrics = json.loads((folder / "metrics.json").read_text())
     scores = json.loads(path.read_text())
     for name, prefix in (("raw", "test_"), ("ema", "test_ema_")):
         for key in ("accuracy", "top5_accuracy", "loss"):
             # The run evaluates with deterministic operations; the last bits may differ.
             assert scores[name][key] == pytest.approx(metrics[f"{prefix}{key}"], rel=1e-6)
-            assert f"{scores[name][key]:.4f}" in done.stdout
+            assert f"{scores[name][key]:.4f}" in printed
         classes = scores[name]["classes"]
         assert sum(entry["images"] for entry in classes.values()) == 360
         accuracy = sum(entry["images"] * entry["accuracy"] for entry in classes.values()) / 360
         assert accuracy == pytest.approx(scores[name]["accuracy"])
 
 
-def test_refuses_other_classes(make_run, program, tmp_path):
+def test_refuses_other_classes(make_run, call, tmp_path):
     (tmp_path / "cat").mkdir()
     for index in range(20):
         Image.new("RGB", (8, 8)).save(tmp_path / "cat" / f"{index}.png")
     folder, _ = make_run(1)
-    done = program("training/evaluate.py", folder, "--dataset", f"folder:{tmp_path}")
-    assert done.returncode == 2
-    assert done.stderr == (
+    code, _, errors = call(evaluate.main, "evaluate.py", folder, "--dataset", f"folder:{tmp_path}")
+    assert code == 2
+    assert errors == (
         f"evaluate.py: error: argument --dataset: {folder}/labels.txt has 10 lines, 0 to 9; "
         f"folder:{tmp_path} has 1 lines, cat to cat\n"
     )
 
 
-def test_refuses_scales_where_the_task_has_none(make_run, program):
+def test_refuses_scales_where_the_task_has_none(make_run, call):
     folder, _ = make_run(1)
-    done = program("training/evaluate.py", folder, "--scales", 0.5, 1)
-    assert done.returncode == 2
-    assert done.stderr == (
+    code, _, errors = call(evaluate.main, "evaluate.py", folder, "--scales", 0.5, 1)
+    assert code == 2
+    assert errors == (
         "evaluate.py: error: argument --scales, --flip: the task 'classify' of the run tests "
         "images at one size\n"
     )
 
 
-def test_refuses_what_is_no_run(tmp_path, capsys):
+def test_refuses_what_is_no_run(tmp_path, call):
     (tmp_path / "model.keras").write_text("")
     for arguments, message in [
         ((tmp_path / "absent",), "argument RUN: there is no model.keras in"),
         ((tmp_path,), f"{tmp_path}/config.json is not the configuration of a run"),
         ((tmp_path, "--json", tmp_path), f"argument --json: cannot write the file {tmp_path}"),
     ]:
-        with pytest.raises(SystemExit, match="2"):
-            evaluate.main(list(map(str, arguments)))
-        (line,) = capsys.readouterr().err.splitlines()
-        assert f": error: {message}" in line
+        code, _, errors = call(evaluate.main, "evaluate.py", *arguments)
+        assert code == 2
+        (line,) = errors.splitlines()
+        assert line.startswith(f"evaluate.py: error: {message}")
 
 
 def test_the_table_has_classes_that_only_one_network_finds(capsys):

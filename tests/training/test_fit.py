@@ -70,10 +70,15 @@ def test_flags_that_are_wrong_by_themselves(monkeypatch, capsys, tmp_path, flags
     ("flags", "message"),
     [
         (["--batch-size", "1258"], "`batch_size` must be at most 1257, the number of training"),
-        (["--batch-size", "30", "--accumulate", "4"], "`batch_size` must be divisible by 4: 1"),
-        (
+        pytest.param(
+            ["--batch-size", "30", "--accumulate", "4"],
+            "`batch_size` must be divisible by 4: 1",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
             ["--dataset", "mnist"],
             "`dataset` must be digits, imagenet2012, folder:PATH or tfds:NAME",
+            marks=pytest.mark.slow,
         ),
         (["--strategy", "multi_worker"], "argument --strategy: multi_worker needs the environment"),
     ],

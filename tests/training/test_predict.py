@@ -10,7 +10,7 @@ from training.data.decoding import decode
 from training.predict import main, upright
 
 
-def test_predicts_any_image_file(make_run, program, tmp_path):
+def test_predicts_any_image_file(make_run, call, tmp_path):
     folder, _ = make_run(1)
     gray = Image.open(next((folder / "examples").iterdir())).convert("L")
     gray.convert("CMYK").save(tmp_path / "cmyk.jpg", quality=100)
@@ -19,9 +19,9 @@ def test_predicts_any_image_file(make_run, program, tmp_path):
     Image.fromarray(np.asarray(gray).astype("uint16") * 257).save(tmp_path / "sixteen bits.png")
     gray.resize((300, 200)).save(tmp_path / "wide.bmp")
     paths = sorted(tmp_path.iterdir())
-    done = program("training/predict.py", folder, *paths)
-    assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
+    code, printed, errors = call(main, "predict.py", folder, *paths)
+    assert code == 0, errors
+    lines = printed.splitlines()
     assert lines[::6] == [str(path) for path in paths]
     best = {}
     for path, start in zip(paths, range(1, len(lines), 6), strict=True):
@@ -56,16 +56,16 @@ def test_a_task_that_writes_no_files_takes_no_folder(make_run, tmp_path, capsys)
     assert not (tmp_path / "out").exists()
 
 
-def test_refuses_a_network_that_it_cannot_load(program, tmp_path):
+def test_refuses_a_network_that_it_cannot_load(call, tmp_path):
     Image.new("L", (8, 8)).save(tmp_path / "gray.png")
     (tmp_path / "model.keras").write_text("")
-    done = program("training/predict.py", tmp_path, tmp_path / "gray.png")
-    assert done.returncode == 2
-    error = done.stderr.splitlines()[-1]
+    code, _, errors = call(main, "predict.py", tmp_path, tmp_path / "gray.png")
+    assert code == 2
+    error = errors.splitlines()[-1]
     assert error.startswith(f"predict.py: error: argument RUN: cannot load {tmp_path}/model.keras")
 
 
-def test_refuses_what_is_no_image_or_no_run(program, tmp_path):
+def test_refuses_what_is_no_image_or_no_run(call, tmp_path):
     (tmp_path / "model.keras").write_text("")
     (tmp_path / "note.png").write_text("not an image")
     for arguments, message in [
@@ -75,10 +75,10 @@ def test_refuses_what_is_no_image_or_no_run(program, tmp_path):
         ((tmp_path / "absent", tmp_path / "note.png"), "argument RUN: there is no model.keras in"),
         ((tmp_path,), "the following arguments are required: IMAGE"),
     ]:
-        done = program("training/predict.py", *arguments)
-        assert done.returncode == 2
-        assert done.stderr.startswith(f"predict.py: error: {message}")
-        assert len(done.stderr.splitlines()) == 1
+        code, _, errors = call(main, "predict.py", *arguments)
+        assert code == 2
+        assert errors.startswith(f"predict.py: error: {message}")
+        assert len(errors.splitlines()) == 1
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])

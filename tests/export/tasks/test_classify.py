@@ -12,7 +12,7 @@ from common.trained import NO_RUN, Trained
 from export.network import inference_network
 from export.tasks import classify
 from export.tasks.classify import TASK
-from pale_tf import PaleN, pale_backbone
+from pale_tf import PaleConfig, PaleN, pale_backbone, pale_network
 from tests.export.encoding import encode, picture
 
 
@@ -52,7 +52,10 @@ def test_classes_without_labels_have_numbers(network):
 @pytest.mark.parametrize("activation", ["softmax", None, "sigmoid"])
 def test_outputs_and_reference_are_the_networks(activation):
     keras.utils.set_random_seed(0)
-    network = PaleN(input_shape=(32, 32, 3), classes=3, classifier_activation=activation)
+    small = PaleConfig("small", 8, (1, 1, 1, 1), (2, 2, 2, 2), pale_size=2)
+    network = pale_network(
+        small, input_shape=(32, 32, 3), classes=3, classifier_activation=activation
+    )
     images = rng().uniform(0, 255, (2, 32, 32, 3)).astype("float32")
     scores = network.predict(images, verbose=0)
     expected = softmax(scores) if activation is None else scores

@@ -12,7 +12,9 @@ def test_describes_a_saved_model(exported):
     assert describe(exported[0]) == {"size": 32, "precision": "float32", "bytes": total}
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16", "dynamic", "int8"])
+@pytest.mark.parametrize(
+    "precision", ["float32", "int8", pytest.param("dynamic", marks=pytest.mark.slow)]
+)
 def test_describes_a_lite_file(make_file, precision):
     file = make_file(precision)
     expected = {"size": 32, "batch": 1, "precision": precision, "bytes": file.stat().st_size}

@@ -114,6 +114,7 @@ def test_several_steps_per_execution_end_at_the_same_weights(reference, flags, t
             np.testing.assert_allclose(actual[name], value, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_resume_goes_on_bit_for_bit(reference, flags, tmp_path):
     out = tmp_path / "run"
     arguments = (*flags, "--strategy", "mirrored", "--out", out, "--resume")  # a new one

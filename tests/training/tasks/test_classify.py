@@ -75,7 +75,7 @@ def test_without_guard_the_same_and_errors(settings):
 def test_unreadable_images_are_black_and_said_to_be(settings):
     """Also where the part that is cropped comes before the part that is missing."""
     encoded = tf.io.encode_jpeg(ramps(200, 200)).numpy()[:-200]
-    for seed in range(20):
+    for seed in range(6):
         image, readable = training_image(tf.constant(encoded), tf.constant([seed, 0]), 24, settings)
         assert not readable
         assert image.shape == (24, 24, 3)
