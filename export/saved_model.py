@@ -31,7 +31,7 @@ def main(argv=None):
     from export.verify import print_table
 
     print_table(result)
-    print(summary(version, flags.out))
+    print(summary(version, flags.out, result["task"]))
 
 
 def make_parser():
@@ -134,7 +134,7 @@ def writing(folder):
         raise WriteError(f"cannot write {folder}: {error.message.splitlines()[0]}") from error
 
 
-def summary(version, model):
+def summary(version, model, task):
     """Text for the user at the end: files written, and commands to go on with."""
     return "\n".join(
         [
@@ -145,7 +145,7 @@ def summary(version, model):
             "Next:",
             f"  saved_model_cli show --all --dir {version}",
             f"  docker compose --project-directory {model.parent} up",
-            f"  python export/client.py --model {model.name} IMAGE…",
+            f"  python export/client.py --model {model.name} --task {task} IMAGE…",
         ]
     )
 

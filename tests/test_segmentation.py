@@ -55,6 +55,8 @@ def test_it_trains_and_leaves_out_what_is_no_pair(run, photographs):
         *("train_seconds", "unreadable_images"),
     }
     assert metrics["unreadable_images"] == 3
+    assert "unreadable.txt  " in printed
+    assert "3 images that could not be used" in printed
     assert (out / "labels.txt").read_text().split() == list(CLASSES)
     for name in ("worst.png", "confusion.png", "curves.png", "calibration/01.png"):
         with Image.open(out / name) as picture:

@@ -80,14 +80,18 @@ def read_image(encoded):
         encoded: Its bytes.
 
     Raises:
-        ValueError: If decoding it would take too much time or memory, see `common.limits`, or its
-            values are floating-point numbers, whose range is not known.
+        ValueError: If it is no image, decoding it would take too much time or memory, see
+            `common.limits`, or its values are floating-point numbers, whose range is not known.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     from common.limits import MAX_PIXELS, is_bearable
 
-    with Image.open(io.BytesIO(encoded)) as image:
+    try:
+        opened = Image.open(io.BytesIO(encoded))
+    except UnidentifiedImageError:  # whose text names an object of Python
+        raise ValueError("it is of no format that Pillow knows") from None
+    with opened as image:
         costly = image.width * image.height > MAX_PIXELS
         if image.format in BOUNDED:
             costly = costly or not is_bearable(encoded)

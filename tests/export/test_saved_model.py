@@ -21,6 +21,7 @@ def test_the_program_says_what_it_did(exported):
     version, done = exported
     assert "serving_default" in done.stdout
     assert f"{version}  version 1 of digits" in done.stdout
+    assert "export/client.py --model digits --task classify IMAGE…" in done.stdout
 
 
 def export_command(run, out):

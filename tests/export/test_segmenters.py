@@ -226,6 +226,7 @@ def test_the_program_verifies_what_it_exports(segmenter_run, tmp_path, capsys):
     saved_model.main([str(run), "--out", str(tmp_path / "models" / "photographs")])
     printed = capsys.readouterr().out
     assert "agreement" in printed
+    assert "export/client.py --model photographs --task segment IMAGE…" in printed
     extra = tmp_path / "models" / "photographs" / "1" / "assets.extra"
     assert (extra / "labels.txt").read_text().split() == LABELS
     card = json.loads((extra / "model_card.json").read_text())

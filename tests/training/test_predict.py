@@ -69,7 +69,10 @@ def test_refuses_what_is_no_image_or_no_run(call, tmp_path):
     (tmp_path / "model.keras").write_text("")
     (tmp_path / "note.png").write_text("not an image")
     for arguments, message in [
-        ((tmp_path, tmp_path / "note.png"), f"argument IMAGE: cannot read {tmp_path}/note.png"),
+        (
+            (tmp_path, tmp_path / "note.png"),
+            f"argument IMAGE: cannot read {tmp_path}/note.png as an image: it is of no format that",
+        ),
         ((tmp_path, tmp_path / "absent.png"), "argument IMAGE: cannot read"),
         ((tmp_path, tmp_path), "argument IMAGE: cannot read"),
         ((tmp_path / "absent", tmp_path / "note.png"), "argument RUN: there is no model.keras in"),

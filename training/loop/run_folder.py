@@ -132,7 +132,7 @@ def summary(folder, task):
         CONFIG: "flags, recipe, seed, versions, git revision",
         CALIBRATION: "training images; export in eight bits needs them",
         CHECKPOINTS: "what --resume needs; no longer needed",
-        UNREADABLE: "images that could not be used",
+        UNREADABLE: f"{metrics.get('unreadable_images')} images that could not be used",
         TENSORBOARD: f"logs: tensorboard --logdir {shlex.quote(str(folder / TENSORBOARD))}",
     }
     files = {name: what for name, what in files.items() if (folder / name).exists()}
