@@ -13,6 +13,7 @@ from export.tflite import PRECISIONS
 from tests.conftest import ROOT
 from tests.training.mask_folder import CLASSES, photograph, write_folder, write_pair
 from tests.training.runs import assert_same_run, checkpoints, finish, start, wait_for
+from training import predict
 
 FIT = [sys.executable, str(ROOT / "tests" / "training" / "small_segment_fit.py")]
 BAD = ("05", "06", "07")  # without a mask, with one of another size, with a class that is none
@@ -92,27 +93,29 @@ def test_it_is_evaluated_on_one_scale_and_on_several(run, program, tmp_path):
     assert scores["one"]["raw"]["miou"] == pytest.approx(mean)
 
 
-def test_it_predicts_an_image_of_any_size(run, program, tmp_path):
+def test_it_predicts_an_image_of_any_size(run, call, tmp_path):
     out, _ = run
     Image.fromarray(photograph(50, (321, 500))[0]).save(tmp_path / "photo.jpg")
-    done = program("training/predict.py", out, tmp_path / "photo.jpg", "--out", tmp_path / "maps")
-    assert done.returncode == 0, done.stderr
+    code, printed, errors = call(
+        predict.main, "predict.py", out, tmp_path / "photo.jpg", "--out", tmp_path / "maps"
+    )
+    assert code == 0, errors
     with Image.open(tmp_path / "maps" / "photo-mask.png") as mask:
         assert (mask.mode, mask.size) == ("P", (500, 321))
         shares = np.bincount(np.asarray(mask).ravel(), minlength=3) / (500 * 321)
     best = shares.argmax()
-    assert done.stdout.splitlines()[1] == f"  {shares[best]:7.2%}  {CLASSES[best]}"
+    assert printed.splitlines()[1] == f"  {shares[best]:7.2%}  {CLASSES[best]}"
     with Image.open(tmp_path / "maps" / "photo-overlay.png") as picture:
         assert picture.width == 500
         assert picture.height > 321
-    assert f"{tmp_path}/maps/*-mask.png" in done.stdout
+    assert f"{tmp_path}/maps/*-mask.png" in printed
     (tmp_path / "other").mkdir()
     (tmp_path / "photo.jpg").rename(tmp_path / "other" / "photo.jpg")
     Image.new("RGB", (9, 9)).save(tmp_path / "photo.png")
     paths = tmp_path / "other" / "photo.jpg", tmp_path / "photo.png"
-    done = program("training/predict.py", out, *paths, "--out", tmp_path / "more")
-    assert done.returncode == 2
-    assert "argument IMAGE: names without their suffix must differ" in done.stderr
+    code, _, errors = call(predict.main, "predict.py", out, *paths, "--out", tmp_path / "more")
+    assert code == 2
+    assert "argument IMAGE: names without their suffix must differ" in errors
     assert not (tmp_path / "more").exists()
 
 

@@ -3,6 +3,7 @@
 import json
 
 import matplotlib.pyplot as plt
+import pytest
 from PIL import Image
 
 from benchmarks import attention_report
@@ -54,6 +55,7 @@ def shown_texts(axis):
     return [text for text in texts if text.get_visible() and text.get_text()]
 
 
+@pytest.mark.slow
 def test_no_text_of_the_plot_hides_another(tmp_path, monkeypatch):
     measured = json.loads((RESULTS / "attentions.json").read_text())
     drawn = []

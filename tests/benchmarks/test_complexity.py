@@ -25,7 +25,7 @@ def committed(network, file=COUNTS):
 @pytest.mark.parametrize(
     "network",
     [
-        pytest.param(network, marks=pytest.mark.slow) if network == "pale_s" else network
+        pytest.param(network, marks=() if network == "pale_t" else pytest.mark.slow)
         for network in COUNTED
     ],
 )

@@ -33,6 +33,7 @@ def forms(tmp_path_factory):
     return dense.make_forms(tmp_path_factory.mktemp("forms"), ("pale_n",), 64)
 
 
+@pytest.mark.slow
 def test_the_forms_compute_the_same_logits(forms):
     saved_model, lite = forms["Pale-N, SavedModel"], forms["Pale-N, LiteRT"]
     expected = maker(saved_model)(*saved_model.arguments)(1)

@@ -27,7 +27,7 @@ OPTIONS = {
 }
 
 
-FAST = ("pale", "deformable")  # the rest takes minutes together
+FAST = ("pale",)  # the rest takes minutes together
 
 
 @pytest.fixture(

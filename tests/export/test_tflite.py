@@ -42,7 +42,9 @@ def test_gives_the_networks_numbers(make_file, network, digits, precision, toler
     assert same.mean() >= 0.95  # after two epochs the network is undecided on some
 
 
-@pytest.mark.parametrize("precision", ["float32", "float16", "dynamic", "int8"])
+@pytest.mark.parametrize(
+    "precision", ["float32", pytest.param("float16", marks=pytest.mark.slow), "dynamic", "int8"]
+)
 def test_is_one_partition_of_built_in_operations(make_file, precision):
     path = make_file(precision)
     _, report = run_lite(path, np.zeros((1, 32, 32, 3), "float32"))
@@ -60,6 +62,7 @@ def test_lower_precision_is_smaller(make_file):
     assert sizes["int8"] < 0.5 * sizes["float32"]
 
 
+@pytest.mark.slow
 def test_another_batch_and_another_size(make_file, network, digits):
     interpreter = open_lite(make_file("float32", "--batch", "3", "--size", "48"))
     assert interpreter.get_input_details()[0]["shape"].tolist() == [3, 48, 48, 3]

@@ -56,6 +56,7 @@ def test_gradients_and_statistics_are_the_same(attention):
         np.testing.assert_allclose(a, b, atol=1e-6)  # a second update would move them by far more
 
 
+@pytest.mark.slow
 def test_computes_again_in_the_given_stages_alone():
     model = pale_backbone(CONFIG, input_shape=(64, 64, 3))
     counts = {}

@@ -260,6 +260,7 @@ def test_nothing_comes_from_elsewhere(driver, open_page, trained_run):
     assert [entry for entry in entries if "litert_wasm" not in entry["message"]] == []
 
 
+@pytest.mark.slow
 def test_the_page_gets_a_file_and_what_it_has_to_know(run, make_file, tmp_path):
     files = serve.make_files(run / "model.keras", tmp_path)
     labels = (run / "labels.txt").read_text().splitlines()

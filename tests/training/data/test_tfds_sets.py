@@ -45,6 +45,7 @@ print(sources.open_source("digits", sys.argv[1]).counts)
 """
 
 
+@pytest.mark.slow
 def test_two_runs_that_need_a_data_set_make_it_once(tmp_path):
     command = [sys.executable, "-c", BUILD, tmp_path]
     runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)]

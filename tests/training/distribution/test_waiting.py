@@ -65,7 +65,9 @@ def test_a_port_that_is_taken(addresses):
         wait_for_workers(addresses[0], [], 1)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_a_signal_ends_the_waiting(addresses, tmp_path, number):
     task = {"type": "worker", "index": 0}
     config = json.dumps({"cluster": {"worker": addresses}, "task": task})

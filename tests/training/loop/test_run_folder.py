@@ -21,10 +21,8 @@ from training.loop import run_folder
 from training.loop.checkpoints import Position
 from training.tasks import load_task
 
-REPLICAS = [1, pytest.param(2, marks=pytest.mark.slow)]
 
-
-@pytest.mark.parametrize("replicas", REPLICAS)
+@pytest.mark.parametrize("replicas", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_writes_the_folder_it_promises(make_run, replicas):
     folder, _ = make_run(replicas)
     files = {path.name for path in folder.iterdir()}
@@ -69,7 +67,8 @@ def test_prints_where_things_are_and_a_next_command_that_works(make_run):
     assert all(line in printed[-1] for line in lines[::6])
 
 
-@pytest.mark.parametrize("replicas", REPLICAS)
+@pytest.mark.slow
+@pytest.mark.parametrize("replicas", [1, 2])
 def test_metrics_are_those_of_the_saved_networks(make_run, data_dir, replicas):
     folder, _ = make_run(replicas)
     source = sources.open_source("digits", data_dir)

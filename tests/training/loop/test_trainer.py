@@ -105,7 +105,7 @@ def test_accumulation_adds_up_to_the_whole_batch():
         np.testing.assert_allclose(two, one, atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize("jit", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_evaluation_counts_by_weight(jit):
     trainer = make_trainer()
     trainer.jit_compile = jit
