@@ -126,7 +126,7 @@ class EveryAttention:
                 assert np.any(gradient), weight.path
 
     def test_no_tensor_of_a_rank_above_4(self, make):
-        for size in ((10, 23), (None, None)):
+        for size in ((14, 14), (10, 23), (None, None)):
             graph = (
                 tf.function(make()).get_concrete_function(tf.TensorSpec((None, *size, 16))).graph
             )
