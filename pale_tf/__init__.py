@@ -2,6 +2,7 @@
 
 from pale_tf.backbone import pale_backbone
 from pale_tf.configs import PaleConfig
+from pale_tf.detector import pale_detector
 from pale_tf.fuse import fuse
 from pale_tf.layers.attention import PSAttention
 from pale_tf.models import PaleB, PaleN, PaleS, PaleT, pale_network
@@ -19,6 +20,7 @@ __all__ = [
     "PaleT",
     "fuse",
     "pale_backbone",
+    "pale_detector",
     "pale_network",
     "pale_segmenter",
     "rematerialize",

@@ -15,13 +15,18 @@
 | `lateral_P2`, `top_down_P2`, `sum_P2`, `fpn_P2` … `fpn_bottleneck` | its feature pyramid |
 | `dropout`, `predictions`, `logits`, `probabilities` | its scores: of the map, of the image |
 | `auxiliary_conv`, `auxiliary_dropout` … `auxiliary_probabilities` | its auxiliary head |
+| `padding`, `image_sizes` | a detector's image: padded, and how large it is |
+| `lateral_P2` … `lateral_P5`, `top_down_P2`, `sum_P2`, `fpn_P2` … `fpn_P6` | its feature pyramid |
+| `rpn_conv`, `rpn_objectness`, `rpn_differences`, `proposals` | its region proposal network |
+| `box_align`, `box_head`, `detections` | its boxes |
+| `mask_align`, `mask_head`, `masks` | its masks, with `masks=True` |
 
 The backbone is `normalization` and every layer whose name begins with its stage: `stage1_` to
 `stage4_`. A layer whose name begins with its block, such as `stage3_block5_`, belongs to that
 block, whatever kind of block it is; the last layer of a stage gives its level of the pyramid, `P2`
 to `P5`. Heads and decoders name their layers otherwise. The layer that gives class scores is
 `predictions`; it, and what turns its scores into the model's output, compute in float32 whatever
-the rest does.
+the rest does. A detector's heads do so inside of their layers.
 
 Stages and blocks are counted from 1 here, as the names have them.
 """
@@ -33,6 +38,8 @@ AUXILIARY = "auxiliary_"  # begins the names of an auxiliary head's layers
 PREDICTIONS = "predictions"
 LOGITS = "logits"
 PROBABILITIES = "probabilities"
+RPN_OBJECTNESS, RPN_DIFFERENCES = "rpn_objectness", "rpn_differences"
+PROPOSALS, BOX_HEAD, DETECTIONS = "proposals", "box_head", "detections"
 STAGES = (1, 2, 3, 4)
 LEVELS = ("P2", "P3", "P4", "P5")
 
@@ -43,8 +50,12 @@ def in_backbone(layer_name):
 
 
 def gives_scores(layer_name):
-    """Whether a layer computes class scores, of a head or of an auxiliary head, in float32."""
-    return layer_name.removeprefix(AUXILIARY) in (PREDICTIONS, LOGITS, PROBABILITIES)
+    """Whether a layer computes scores, or places of boxes, in float32: of a head, of an auxiliary
+    head, or of region proposals."""
+    return layer_name.removeprefix(AUXILIARY) in (
+        *(PREDICTIONS, LOGITS, PROBABILITIES),
+        *(RPN_OBJECTNESS, RPN_DIFFERENCES),
+    )
 
 
 def stage_of(layer_name):

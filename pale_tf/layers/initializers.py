@@ -10,3 +10,6 @@ CONVOLUTION_INITIALIZER = keras.initializers.VarianceScaling(2.0, "fan_out", "un
 
 # Of the layer that gives class scores in a decoder, as in mmsegmentation.
 SCORES_INITIALIZER = keras.initializers.RandomNormal(stddev=0.01)
+
+# Of the convolutions of a detector's pyramid (mmdetection's Xavier initialization).
+PYRAMID_INITIALIZER = keras.initializers.GlorotUniform()

@@ -25,6 +25,23 @@ class ResizeLike(keras.layers.Layer):
         return (x[0], *like[1:3], x[-1])
 
 
+@keras.saving.register_keras_serializable(package="pale_tf")
+class Doubling(keras.layers.Layer):
+    """Each entry of a map four times, as a square: `[B, H, W, C]` to `[B, 2H, 2W, C]`. No tensor
+    has more than four dimensions, unlike those of Keras' `UpSampling2D`."""
+
+    def call(self, inputs):
+        _, height, width, channels = ops.shape(inputs)
+        x = ops.concatenate([inputs, inputs], axis=-1)  # beside itself: [B, H, W, 2C]
+        x = ops.reshape(x, (-1, height, 2 * width * channels))
+        x = ops.concatenate([x, x], axis=-1)  # below itself
+        return ops.reshape(x, (-1, 2 * height, 2 * width, channels))
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, height and 2 * height, width and 2 * width, channels)
+
+
 def resize(x, size):
     """Bilinear interpolation, `[B, h, w, C]` to `[B, *size, C]`, as in `ResizeLike`.
 

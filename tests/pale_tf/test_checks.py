@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pale_tf.checks import check_heads, check_pair, check_positive_int, check_rate
+from pale_tf.checks import check_heads, check_pair, check_positive_int, check_rate, check_share
 
 
 @pytest.mark.parametrize(
@@ -56,3 +56,11 @@ def test_rates(rate):
     check_rate("rate", 0.99)
     with pytest.raises(ValueError, match=r"`rate` must be in \[0, 1\). Received: "):
         check_rate("rate", rate)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.01, float("nan"), "0.5", None])
+def test_shares(share):
+    for inside in (0, 0.5, np.float32(0.3), 1):
+        check_share("share", inside)
+    with pytest.raises(ValueError, match=r"`share` must be in \[0, 1\]. Received: "):
+        check_share("share", share)

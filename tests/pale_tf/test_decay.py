@@ -5,7 +5,7 @@ import itertools
 import keras
 import pytest
 
-from pale_tf import PaleConfig, pale_network
+from pale_tf import PaleConfig, pale_detector, pale_network, pale_segmenter
 from pale_tf.decay import no_weight_decay
 from pale_tf.layers.attention import ATTENTIONS
 
@@ -47,6 +47,15 @@ def check(attention, projection, position, merging):
 @pytest.mark.parametrize("options", SOME, ids=" ".join)
 def test_equals_the_rule_on_paths(options):
     check(*options)
+
+
+@pytest.mark.parametrize("build", [pale_segmenter, pale_detector])
+def test_equals_the_rule_on_paths_in_decoders(build):
+    config = PaleConfig("mine", 8, (1, 1, 1, 1), (2, 2, 2, 2))
+    model = build(config, 3, channels=8, output_norms=True)
+    found = {variable.path for variable in no_weight_decay(model)}
+    assert found == undecayed_by_path(model)
+    assert {path.split("/")[0] for path in found} >= {"norm_P2", "fpn_P2", "lateral_P4"}
 
 
 @pytest.mark.slow

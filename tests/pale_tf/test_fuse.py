@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from pale_tf import PaleN, PaleT, PSAttention, fuse, pale_backbone
+from pale_tf import PaleConfig, PaleN, PaleT, PSAttention, fuse, pale_backbone, pale_detector
 from pale_tf.layers.mlp import MLP
 from pale_tf.layers.normalization import LayerNorm
 
@@ -252,3 +252,24 @@ def test_fuses_plain_functional_models_and_models_inside_models():
     inner = fuse(outer)
     assert_same(outer, inner, (32, 32))
     assert inner.get_layer("pale_n").get_layer("stage1_block1_attention").folded
+
+
+def test_a_detector_keeps_its_heads_and_its_coordinates_in_float32():
+    small = PaleConfig("one", 8, (1, 1, 1, 1), (2, 2, 2, 2))
+    model = pale_detector(small, 3, channels=8, max_detections=5)
+    for name in ("rpn_objectness", "box_head"):  # or the last bits would decide what is found
+        for weight in model.get_layer(name).trainable_weights:
+            weight.assign(30 * weight)
+    fused = fuse(model, input_shape=(64, 96, 3))
+    images = RNG.uniform(0, 255, (2, 64, 96, 3)).astype("float32")
+    expected, found = outputs(model, images), outputs(fused, images)
+    assert expected["count"].tolist() == [5, 5]
+    np.testing.assert_array_equal(found["classes"], expected["classes"])
+    for name, tolerance in (("scores", 1e-4), ("boxes", 1e-2), ("masks", 1e-3)):
+        np.testing.assert_allclose(found[name], expected[name], atol=tolerance)
+    half = fuse(model, dtype="mixed_bfloat16")
+    for name in ("rpn_objectness", "rpn_differences", "proposals", "detections"):
+        assert half.get_layer(name).compute_dtype == "float32"
+    assert {value.dtype for name, value in half.output.items() if name in ("boxes", "scores")} == {
+        "float32"
+    }

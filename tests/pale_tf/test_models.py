@@ -66,7 +66,13 @@ def test_signature_is_the_fixed_one():
         "PaleB",
         "PaleN",
         "pale_backbone",
+        "pale_network",
+        "pale_segmenter",
+        "pale_detector",
         "PSAttention",
+        "PaleConfig",
+        "fuse",
+        "rematerialize",
     }
 
 

@@ -2,7 +2,14 @@
 
 import pytest
 
-from pale_tf import PaleConfig, names, pale_backbone, pale_network, pale_segmenter
+from pale_tf import (
+    PaleConfig,
+    names,
+    pale_backbone,
+    pale_detector,
+    pale_network,
+    pale_segmenter,
+)
 
 BLOCK = ("position", "norm1", "attention", "drop_path1", "add1")
 BLOCK += ("norm2", "mlp", "drop_path2", "add2")
@@ -45,6 +52,18 @@ def test_a_segmenter_has_these_layers():
     assert found == {"image", "normalization", *stages(), *head, *scores, *side}
 
 
+def test_a_detector_has_these_layers():
+    found = {layer.name for layer in pale_detector(mine(), 3).layers}
+    head = ["padding", "image_sizes", *map("fpn_P{}".format, range(2, 7))]
+    head += [*map("lateral_P{}".format, range(2, 6)), "rpn_conv", "rpn_objectness"]
+    head += [f"{part}_P{level}" for part in ("top_down", "sum") for level in (2, 3, 4)]
+    head += ["rpn_differences", "proposals", "box_align", "box_head", "detections"]
+    masks = {"mask_align", "mask_head", "masks"}
+    assert found == {"image", "normalization", *stages(), *head, *masks}
+    faster = {layer.name for layer in pale_detector(mine(), 3, masks=False).layers}
+    assert faster == found - masks
+
+
 def test_without_preprocessing_and_with_absolute_positions():
     model = pale_network(mine(position="absolute"), include_preprocessing=False, pooling="max")
     found = {layer.name for layer in model.layers}
@@ -76,7 +95,8 @@ def test_what_is_in_the_backbone(name, stage, inside):
 
 
 def test_what_computes_in_float32():
-    assert all(map(names.gives_scores, ("predictions", "logits", "auxiliary_probabilities")))
+    scores = ("predictions", "logits", "auxiliary_probabilities", "rpn_objectness")
+    assert all(map(names.gives_scores, scores))
     assert not any(map(names.gives_scores, ("auxiliary_conv", "fpn_P2", "norm")))
 
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pale_tf.layers.resizing import AdaptiveAveragePooling, ResizeLike
+from pale_tf.layers.resizing import AdaptiveAveragePooling, Doubling, ResizeLike
 from tests.pale_tf.decoders import oracle
 from tests.pale_tf.layers.checks import run_layer
 
@@ -49,3 +49,14 @@ def test_resizing_to_a_size_known_at_run_time_only():
     spec = [tf.TensorSpec((None, None, None, width)) for width in (2, 3)]
     found = tf.function(model, input_signature=[spec])(given)
     np.testing.assert_allclose(found, oracle.resize(x, 7, 9), atol=1e-5)
+
+
+def test_doubling_repeats_rows_and_columns():
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 4)).astype("float32")
+    found = Doubling()(x)
+    np.testing.assert_array_equal(found, x.repeat(2, axis=1).repeat(2, axis=2))
+    run_layer(
+        lambda **kwargs: Doubling(**kwargs),
+        weight_count=0,
+        output_shape=lambda shape: (shape[0], 2 * shape[1], 2 * shape[2], shape[-1]),
+    )
