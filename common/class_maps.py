@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from common.orientation import upright_sides
 from common.preparation import fitted_image, fitted_size, whole_image
 
 BYTE = 256  # classes that a byte tells apart
@@ -25,8 +26,7 @@ def network_image(image, size, short_side, orientation=1):
         whole = whole_image(image, short_side, orientation)
         return whole, tf.shape(whole)[:2]
     region = fitted_size(tf.shape(image)[:2], size)
-    region = tf.where(tf.convert_to_tensor(orientation) >= 5, region[::-1], region)
-    return fitted_image(image, size, orientation), region
+    return fitted_image(image, size, orientation), upright_sides(region, orientation)
 
 
 def best_class(scores):

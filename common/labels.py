@@ -3,6 +3,7 @@
 import unicodedata
 
 from common.errors import SettingError
+from pale_tf import names
 
 # Unicode's categories of control characters, line and paragraph separators, and of what is no text.
 _UNPRINTABLE = ("Cc", "Zl", "Zp", "Cs")
@@ -37,7 +38,7 @@ def labels_of(trained):
     """Returns the names of the classes of a network.
 
     Args:
-        trained: A `common.trained.Trained` whose network ends in `[…, classes]`.
+        trained: A `common.trained.Trained` whose network ends in `[…, classes]`, or is a detector.
 
     Returns:
         List of texts: the labels of the run or, without any, the numbers of the classes.
@@ -45,7 +46,7 @@ def labels_of(trained):
     Raises:
         SettingError: If the run has another number of labels than the network has classes.
     """
-    classes = trained.network.output_shape[-1]
+    classes = classes_of(trained.network)
     labels = trained.labels or [str(index) for index in range(classes)]
     if len(labels) != classes:
         raise SettingError(
@@ -53,3 +54,9 @@ def labels_of(trained):
             f"{classes} classes"
         )
     return labels
+
+
+def classes_of(network):
+    """The number of classes of a network: as in `labels_of`."""
+    heads = [layer for layer in network.layers if layer.name == names.BOX_HEAD]
+    return heads[0].classes if heads else network.output_shape[-1]

@@ -50,6 +50,11 @@ def reversed_axes(orientation):
     )
 
 
+def upright_sides(sides, orientation):
+    """Height and width of an image once turned, `[2]`, from those as it is stored."""
+    return tf.where(tf.convert_to_tensor(orientation) >= 5, sides[::-1], sides)
+
+
 def turn(image, orientation):
     """Turns an image as its EXIF orientation says.
 

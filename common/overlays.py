@@ -126,6 +126,34 @@ def shares(class_map, count):
     return [(int(place), float(pixels[place] / known.size)) for place in order if pixels[place]]
 
 
+def edges(class_map, width):
+    """Whether another class lies within `width` pixels of a pixel, along a row or a column.
+
+    Args:
+        class_map: `[H, W]`, integers or bool.
+        width: At least 1.
+
+    Returns:
+        bool `[H, W]`.
+    """
+    found = np.zeros(class_map.shape, bool)
+    for rows, marks in ((class_map, found), (class_map.T, found.T)):
+        for shift in range(1, width + 1):
+            differ = rows[shift:] != rows[:-shift]
+            marks[shift:] |= differ
+            marks[:-shift] |= differ
+    return found
+
+
+def shortened(name, width, font):
+    """A name that is `width` pixels wide at most, with … for its end."""
+    if font.getlength(name) <= width:
+        return name
+    while name and font.getlength(f"{name}…") > width:
+        name = name[:-1]
+    return f"{name}…"
+
+
 def _encode(picture):
     file = io.BytesIO()
     picture.save(file, "PNG")
@@ -139,19 +167,8 @@ def _blend(picture, class_map, labels):
     colors = palette(count)[np.where(shown, class_map, 0)]
     mixed = (1 - BLEND) * picture.astype(np.float32) + BLEND * colors.astype(np.float32)
     blended = np.where(shown[..., None], mixed, picture)
-    edge = _edges(class_map, max(1, round(max(class_map.shape) / 400)))
+    edge = edges(class_map, max(1, round(max(class_map.shape) / 400)))
     return np.where((shown & edge)[..., None], colors, np.round(blended)).astype(np.uint8)
-
-
-def _edges(class_map, width):
-    """Whether another class lies within `width` pixels of a pixel, along a row or a column."""
-    edges = np.zeros(class_map.shape, bool)
-    for rows, marks in ((class_map, edges), (class_map.T, edges.T)):
-        for shift in range(1, width + 1):
-            differ = rows[shift:] != rows[:-shift]
-            marks[shift:] |= differ
-            marks[:-shift] |= differ
-    return edges
 
 
 def _legend(found, labels, width):
@@ -180,16 +197,7 @@ def _legend(found, labels, width):
         if color is not None:
             box = (left, middle - size / 2, left + size, middle + size / 2)
             draw.rectangle(box, fill=color, outline=_INK)
-        name = _shortened(name, right - left - patch - share_width - gap / 2, font)
+        name = shortened(name, right - left - patch - share_width - gap / 2, font)
         draw.text((left + patch, middle), name, _INK, font, anchor="lm")
         draw.text((right, middle), share, _INK, font, anchor="rm")
     return np.asarray(page)
-
-
-def _shortened(name, width, font):
-    """A name that is `width` pixels wide at most, with … for its end."""
-    if font.getlength(name) <= width:
-        return name
-    while name and font.getlength(f"{name}…") > width:
-        name = name[:-1]
-    return f"{name}…"

@@ -7,6 +7,7 @@ from common.orientation import reversed_axes, turn
 from pale_tf.backbone import IMAGE_MEAN
 
 WHOLE_PIXELS = 2**20  # of a whole image, as a network gets it: bounds the memory of dense outputs
+SHORT_SIDE, LONG_SIDE = 800, 1333  # of a detector's images, in pixels, as mmdetection has them
 LONGEST = 4  # short sides in the long side of a whole image: ADE20K's 2048 × 512 pixels
 
 
@@ -92,6 +93,40 @@ def whole_image(image, short_side=None, orientation=1):
     return _scaled(image, size, orientation)
 
 
+def scaled_size(sides, short_side, long_side):
+    """Height and width in which a detector gets a whole image.
+
+    Args:
+        sides: Height and width of the image, int32 `[2]`.
+        short_side, long_side: Of the result at most, in pixels: one of them is reached. None for
+            the image's own size.
+
+    Returns:
+        int32 `[2]`, at least 1.
+    """
+    if short_side is None:
+        return sides
+    sides = tf.cast(sides, tf.float64)
+    scale = tf.minimum(
+        tf.cast(short_side, tf.float64) / tf.reduce_min(sides), long_side / tf.reduce_max(sides)
+    )
+    return tf.cast(tf.maximum(tf.round(sides * scale), 1.0), tf.int32)
+
+
+def scaled_image(image, short_side, long_side, orientation=1):
+    """Scales a whole image to `scaled_size`, with antialiasing, and turns it.
+
+    Args:
+        image: `[H, W, 1]` or `[H, W, 3]`, any real dtype, values in 0..255.
+        short_side, long_side: As in `scaled_size`.
+        orientation: How to turn the image, as in `common.orientation.turn`.
+
+    Returns:
+        float32 `[h, w, 3]`.
+    """
+    return _scaled(image, scaled_size(tf.shape(image)[:2], short_side, long_side), orientation)
+
+
 def fitted_size(sides, size):
     """Height and width, int32 `[2]`, of an image whose longer side is scaled to `size`."""
     sides = tf.cast(sides, tf.float64)
@@ -150,3 +185,23 @@ def short_side_of(recipe):
             f"the run's `short_side` must be a number of pixels, or null. Received: {short!r}"
         )
     return short
+
+
+def scaled_sides_of(recipe):
+    """The short and the long side, see `scaled_size`, of a detector's images in tests.
+
+    Raises:
+        SettingError: If the run's recipe has none.
+    """
+    settings = recipe["settings"]
+    short = settings.get("short_sides", (SHORT_SIDE, SHORT_SIDE))
+    long = settings.get("long_side", LONG_SIDE)
+    if not isinstance(short, list | tuple) or len(short) != 2:
+        raise SettingError(f"the run's `short_sides` must be two numbers. Received: {short!r}")
+    sides = (short[1], long)
+    if not all(type(side) is int for side in sides) or not 0 < sides[0] <= sides[1]:
+        raise SettingError(
+            "the run's `short_sides` must end in a number of pixels, at most its `long_side`. "
+            f"Received: {short!r} with {long!r}"
+        )
+    return sides

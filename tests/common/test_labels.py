@@ -8,6 +8,7 @@ import pytest
 from common.errors import SettingError
 from common.labels import check_labels, labels_of, labels_text
 from common.trained import NO_RUN, Trained
+from pale_tf import PaleConfig, pale_detector
 
 
 def trained(labels):
@@ -24,6 +25,14 @@ def test_are_those_of_the_run_or_numbers():
 def test_are_as_many_as_classes():
     with pytest.raises(SettingError, match="RUN: run has 2 labels for a network of 3 classes"):
         labels_of(trained(["ant", "bee"]))
+
+
+def test_those_of_a_detector_are_the_classes_of_its_box_head():
+    small = PaleConfig("one", 8, (1, 1, 1, 1), (2, 2, 2, 2))
+    detector = trained(["ant", "bee"])._replace(network=pale_detector(small, 2, channels=4))
+    assert labels_of(detector) == ["ant", "bee"]
+    with pytest.raises(SettingError, match="RUN: run has 1 labels for a network of 2 classes"):
+        labels_of(detector._replace(labels=["ant"]))
 
 
 ODD = [

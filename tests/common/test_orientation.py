@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from common.orientation import SEGMENTS, exif_orientation, turn
+from common.orientation import SEGMENTS, exif_orientation, turn, upright_sides
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
 
@@ -168,3 +168,10 @@ def test_mutations_never_raise_and_never_turn_otherwise(encoded, changes, length
 def test_no_bytes_raise(content, begins_well):
     start = JPEG[:2] + b"\xff\xe1\0\x60Exif\0\0II*\0" if begins_well else b""
     assert read(start + content).numpy() in range(1, 9)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_sides_are_those_of_the_turned_image(orientation):
+    image = np.zeros((3, 5, 1), "uint8")
+    found = upright_sides(tf.constant([3, 5]), orientation)
+    assert tuple(found.numpy()) == turn(image, orientation).shape[:2]

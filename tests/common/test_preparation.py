@@ -11,6 +11,9 @@ from common.preparation import (
     evaluation_image,
     fitted_image,
     fitted_size,
+    scaled_image,
+    scaled_sides_of,
+    scaled_size,
     short_side_of,
     whole_image,
     whole_size,
@@ -157,6 +160,29 @@ def test_a_whole_image_is_scaled_with_antialiasing_and_turned():
     assert whole_image(image[..., :1]).shape == (40, 60, 3)
 
 
+@pytest.mark.parametrize(
+    ("sides", "expected"),
+    [
+        ((480, 640), (800, 1067)),
+        ((640, 480), (1067, 800)),
+        ((100, 400), (333, 1333)),
+        ((1, 4000), (1, 1333)),
+        ((1, 1), (800, 800)),
+    ],
+)
+def test_sizes_for_detectors_are_those_of_mmdetection(sides, expected):
+    assert tuple(scaled_size(tf.constant(sides), 800, 1333).numpy()) == expected
+    assert tuple(scaled_size(tf.constant(sides), None, None).numpy()) == sides
+
+
+def test_a_scaled_image_is_scaled_with_antialiasing_and_turned():
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    expected = tf.image.resize(image, (20, 30), antialias=True)
+    np.testing.assert_allclose(scaled_image(image, 20, 90), expected, atol=1e-4)
+    turned = scaled_image(image, 99, 30, 6)
+    np.testing.assert_allclose(turned, np.rot90(expected, -1), atol=1e-4)
+
+
 def test_a_fitted_image_is_whole_and_the_rest_is_the_mean():
     image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     assert tuple(fitted_size((40, 60), 30).numpy()) == (20, 30)
@@ -176,3 +202,14 @@ def test_the_short_side_of_a_recipe():
     for wrong in (0, -1, 1.5, "512", True):
         with pytest.raises(SettingError, match="`short_side` must be a number of pixels"):
             short_side_of({"settings": {"short_side": wrong}})
+
+
+def test_the_sides_of_a_recipe():
+    assert scaled_sides_of({"settings": {}}) == (800, 1333)
+    assert scaled_sides_of({"settings": {"short_sides": [480, 800]}}) == (800, 1333)
+    assert scaled_sides_of({"settings": {"short_sides": [96, 96], "long_side": 96}}) == (96, 96)
+    wrong = [{"short_sides": value} for value in (800, [800], "ab", [1, "2"], [1, 0], [1, True])]
+    wrong += [{"long_side": value} for value in (799, None, 1e4, "1333")]
+    for settings in wrong:
+        with pytest.raises(SettingError, match="the run's `short_sides` must"):
+            scaled_sides_of({"settings": settings})
