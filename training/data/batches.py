@@ -64,6 +64,7 @@ def training_batches(
     first_step=0,
     guarded=True,
     shard=(0, 1),
+    padding=None,
 ):
     """Shuffled and augmented batches of one epoch, without end: take `steps_per_epoch` of them.
 
@@ -81,6 +82,7 @@ def training_batches(
         first_step: Number of batches to leave out.
         guarded: As in `Transforms.training`. The batches are the same.
         shard: Index of this worker, and the number of workers.
+        padding: As in `training.tasks.Task`.
 
     Returns:
         A `tf.data.Dataset` of images `[B, H, W, 3]`, float32 in 0..255, and targets.
@@ -104,9 +106,18 @@ def training_batches(
 
     images = examples.enumerate(start=first_step * batch_size)
     images = images.map(load, num_parallel_calls=tf.data.AUTOTUNE)
-    batches = images.batch(batch_size, drop_remainder=True).enumerate(start=first_step)
+    batches = _batched(images, batch_size, padding).enumerate(start=first_step)
     batches = batches.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
     return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def _batched(images, batch_size, padding):
+    """Batches of images, targets, and whether they could be read."""
+    if padding is None:
+        return images.batch(batch_size, drop_remainder=True)
+    _, targets, _ = images.element_spec
+    values = {name: tf.constant(padding[name], spec.dtype) for name, spec in targets.items()}
+    return images.padded_batch(batch_size, padding_values=(0.0, values, False), drop_remainder=True)
 
 
 def evaluation_batches(source, split, transforms, batch_size, unreadable, shard=(0, 1)):
