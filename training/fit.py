@@ -93,7 +93,8 @@ def add_recipe_flags(add):
         help="for classes of images: digits, imagenet2012, folder:PATH (PATH/LABEL/*.jpg, or below "
         "train, validation and test), or tfds:NAME; for classes of pixels: digit_scenes, "
         "masks:PATH (PATH/images/*.jpg and PATH/masks/*.png, or below train, validation and "
-        "test), ade20k:PATH, or tfds:NAME (default: the recipe's)",
+        "test), ade20k:PATH, or tfds:NAME; for objects: digit_scenes, coco:PATH (COCO's JSON) or "
+        "tfds:NAME (default: the recipe's)",
     )
     add(
         "--model",

@@ -12,6 +12,7 @@ import numpy as np
 
 NAMED_CLASSES = 40  # more names than that cannot be read
 COLUMNS = 6
+CURVES = 4  # in a row
 
 
 def plot_curves(history, quantities, path):
@@ -19,15 +20,19 @@ def plot_curves(history, quantities, path):
 
     Args:
         history: Rows of `history.csv`, dicts of numbers or their texts; one at least.
-        quantities: Names of the quantities.
+        quantities: Names of the quantities; those of which the history has no number are left out.
         path: File of the picture.
     """
-    size = (5 * len(quantities), 4)
-    figure, axes = plt.subplots(
-        1, len(quantities), figsize=size, layout="constrained", squeeze=False
-    )
     lines = {"": "training", "val_": "validation", "val_ema_": "validation, averaged weights"}
-    for axis, quantity in zip(axes[0], quantities, strict=True):
+    names = {name for row in history for name in row}
+    known = [one for one in quantities if names & {prefix + one for prefix in lines}]
+    columns = min(len(known), CURVES)
+    rows = -(-len(known) // columns)
+    size = (5 * columns, 4 * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    for axis in axes.flat[len(known) :]:
+        axis.axis("off")
+    for axis, quantity in zip(axes.flat, known, strict=False):
         for prefix, label in lines.items():
             name = prefix + quantity
             points = [(int(row["epoch"]), float(row[name])) for row in history if name in row]

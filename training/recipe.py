@@ -23,14 +23,15 @@ class Recipe:
         epochs: Passes over the training split.
         batch_size: Images in an optimizer step, over all replicas of all workers together.
         learning_rate: Peak of the schedule at a batch of `base_batch_size`; it is scaled in
-            proportion to the batch. Linear warm-up, then down to 0 as `schedule` says.
+            proportion to the batch. Linear warm-up, then down as `schedule` says.
         base_batch_size: The batch for which `learning_rate` is given.
         warmup_epochs: Length of the warm-up; half of the run at most. May be a fraction.
         weight_decay: Decoupled weight decay of AdamW. Norms, biases and position encodings have
             none.
         beta_2: Decay of AdamW's average of squared gradients. The large gradients of the first
             steps slow down about `1 / (1 - beta_2)` later ones: short runs need less than 0.999.
-        schedule: How the learning rate decays: `cosine` or `linear`.
+        schedule: How the learning rate decays: `cosine` or `linear`, to 0, or in `steps`.
+        drops: Epochs after which the learning rate is divided by 10, for the schedule `steps`.
         attention: Name of the attention of all blocks, a key of
             `pale_tf.layers.attention.ATTENTIONS`, or None for the model's own.
         clip_norm: Largest global norm of the gradients, or None.
@@ -54,6 +55,7 @@ class Recipe:
     weight_decay: float
     beta_2: float = 0.999
     schedule: str = "cosine"
+    drops: list[float] = dataclasses.field(default_factory=list)
     attention: str | None = None
     clip_norm: float | None = None
     ema_decay: float = 0.0

@@ -29,13 +29,22 @@ def test_curves_are_the_columns_of_the_history(figures):
         {"epoch": "3", "loss": "4.0", "val_loss": "3.0", "accuracy": "0.5"},
         {"epoch": 4, "loss": 2.0, "val_loss": 1.0, "accuracy": 0.75},
     ]
-    pictures.plot_curves(history, ("loss", "accuracy"), path)
+    pictures.plot_curves(history, ("loss", "absent", "accuracy"), path)
     (figure,) = drawn
     lines = [[line.get_ydata() for line in axis.lines] for axis in figure.axes]
     np.testing.assert_array_equal(figure.axes[0].lines[0].get_xdata(), [3, 4])
     assert [axis.get_ylabel() for axis in figure.axes] == ["loss", "accuracy"]
     np.testing.assert_array_equal(lines[0], [[4.0, 2.0], [3.0, 1.0]])
     np.testing.assert_array_equal(lines[1], [[0.5, 0.75]])
+
+
+def test_many_curves_are_in_rows(figures):
+    drawn, path = figures
+    names = tuple("abcde")
+    pictures.plot_curves([{"epoch": 1, **dict.fromkeys(names, 0.5)}], names, path)
+    axes = drawn[0].axes
+    assert [axis.get_ylabel() for axis in axes if axis.lines] == [*names]
+    assert len({axis.get_subplotspec().get_gridspec().nrows for axis in axes} | {2}) == 1
 
 
 @pytest.mark.parametrize(("classes", "named", "counted"), [(3, 3, 3), (30, 30, 0), (50, 0, 0)])

@@ -25,7 +25,7 @@ class Monitor:
     Args:
         folder: The run's folder.
         recipe: Its `Recipe`.
-        score: Name of the number that is shown beside the loss.
+        task: Its `training.tasks.Task`.
         steps_per_epoch: Steps in an epoch.
         guard: The run's `Guard`, which knows where it is.
 
@@ -33,9 +33,9 @@ class Monitor:
         callbacks: For Keras' `fit`.
     """
 
-    def __init__(self, folder, recipe, score, steps_per_epoch, guard):
+    def __init__(self, folder, recipe, task, steps_per_epoch, guard):
         self._guard = guard
-        self._score = score
+        self._task = task
         self._history = folder / HISTORY
         self._rows = take_history(self._history, guard.position.epoch)
         self._progress = Progress(recipe.batch_size, recipe.epochs, steps_per_epoch, guard)
@@ -59,7 +59,7 @@ class Monitor:
         self._rows.append(row)
         write_history(self._history, self._rows)
         self._scalars.write({f"epoch/{name}": row[name] for name in row}, self._guard.step)
-        self._progress.say(describe(row, self._progress.epochs, self._score))
+        self._progress.say(describe(row, self._progress.epochs, self._task))
 
 
 class Progress(keras.callbacks.Callback):
@@ -211,9 +211,10 @@ def read_history(path):
     return [{name: text for name, text in zip(names, row, strict=True) if text} for row in rows]
 
 
-def describe(row, epochs, score):
+def describe(row, epochs, task):
     """A row of `history.csv` as a line for people."""
-    names = {"loss": "loss", score: score, f"val_{score}": "validation"}
-    names[f"val_ema_{score}"] = "averaged"
+    score = task.score
+    names = {name: name for name in ("loss", *task.parts, score)}
+    names |= {f"val_{score}": "validation", f"val_ema_{score}": "averaged"}
     parts = [f"{title} {row[name]:.4f}" for name, title in names.items() if name in row]
     return "  ".join([f"epoch {row['epoch']}/{epochs}", *parts])

@@ -1,4 +1,4 @@
-"""AdamW with warm-up, and cosine or linear decay."""
+"""AdamW with warm-up, and cosine, linear or stepwise decay."""
 
 import keras
 import tensorflow as tf
@@ -28,17 +28,25 @@ def make_optimizer(recipe, steps_per_epoch, undecayed=()):
 
 
 def make_schedule(recipe, steps_per_epoch):
-    """Linear warm-up, for half of the run at most, and the recipe's decay to 0.
+    """Linear warm-up, for half of the run at most, and the recipe's decay.
 
     The peak is in proportion to the batch: `learning_rate` at a batch of `base_batch_size`.
 
     Raises:
-        SettingError: If there is no such decay.
+        SettingError: If there is no such decay, or `drops` do not go with it.
     """
     if recipe.schedule not in SCHEDULES:
         raise SettingError(
             f"`schedule` must be one of {', '.join(SCHEDULES)}. Received: {recipe.schedule!r}"
         )
+    if (recipe.schedule == "steps") != bool(recipe.drops):
+        raise SettingError(
+            "`drops` must be given for the schedule `steps`, and for no other. Received: "
+            f"{recipe.drops} with {recipe.schedule!r}"
+        )
+    options = {}
+    if recipe.drops:
+        options["drops"] = [round(epoch * steps_per_epoch) for epoch in recipe.drops]
     steps = recipe.epochs * steps_per_epoch
     warmup_steps = min(recipe.warmup_epochs * steps_per_epoch, steps // 2)
     return SCHEDULES[recipe.schedule](
@@ -46,6 +54,7 @@ def make_schedule(recipe, steps_per_epoch):
         warmup_target=recipe.learning_rate * recipe.batch_size / recipe.base_batch_size,
         warmup_steps=warmup_steps,
         decay_steps=steps - warmup_steps,
+        **options,
     )
 
 
@@ -61,19 +70,43 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step):
         step = tf.cast(step, tf.float32)
-        begun = step / max(self.warmup_steps, 1e-9)
-        rising = self.initial_learning_rate
-        rising += (self.warmup_target - self.initial_learning_rate) * begun
         left = 1.0 - (step - self.warmup_steps) / self.decay_steps
         falling = self.warmup_target * tf.clip_by_value(left, 0.0, 1.0)
-        return tf.where(step < self.warmup_steps, rising, falling)
+        return tf.where(step < self.warmup_steps, self._rising(step), falling)
+
+    def _rising(self, step):
+        begun = step / max(self.warmup_steps, 1e-9)
+        return (
+            self.initial_learning_rate + (self.warmup_target - self.initial_learning_rate) * begun
+        )
 
     def get_config(self):
         names = ("initial_learning_rate", "warmup_target", "warmup_steps", "decay_steps")
         return {name: getattr(self, name) for name in names}
 
 
-SCHEDULES = {"cosine": keras.optimizers.schedules.CosineDecay, "linear": LinearDecay}
+class StepDecay(LinearDecay):
+    """Linear warm-up, then a constant rate that each of `drops`, steps, divides by 10."""
+
+    def __init__(self, drops, **arguments):
+        super().__init__(**arguments)
+        self.drops = tuple(drops)
+
+    def __call__(self, step):
+        step = tf.cast(step, tf.float32)
+        passed = tf.add_n([tf.cast(step >= drop, tf.float32) for drop in self.drops])
+        dropped = self.warmup_target * tf.pow(0.1, passed)
+        return tf.where(step < self.warmup_steps, self._rising(step), dropped)
+
+    def get_config(self):
+        return {**super().get_config(), "drops": self.drops}
+
+
+SCHEDULES = {
+    "cosine": keras.optimizers.schedules.CosineDecay,
+    "linear": LinearDecay,
+    "steps": StepDecay,
+}
 
 
 class AdamW(keras.optimizers.AdamW):

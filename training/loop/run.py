@@ -28,6 +28,7 @@ from training.distribution.strategies import (
 from training.loop import checkpoints, monitor, run_folder
 from training.loop.building import make_trainer
 from training.loop.errors import errors_in_one_line
+from training.loop.evaluation import evaluate_networks
 from training.loop.optimizer import make_schedule
 from training.loop.stopping import Guard
 from training.loop.trainer import Trainer
@@ -159,8 +160,8 @@ def fit(run):
     guard = Guard(position, save, settings.checkpoint_every, run.steps, rate, run.unreadable)
     show = contextlib.nullcontext()
     if run.chief:
-        show = monitor.Monitor(settings.out, run.recipe, run.task.score, run.steps, guard)
-    validation = validation_batches(run)
+        show = monitor.Monitor(settings.out, run.recipe, run.task, run.steps, guard)
+    score = whole_validation(run) if run.task.validated_whole else batch_validation(run)
     with guard, show:
         if run.chief and guard.step == 0:
             batch_size = run.recipe.batch_size
@@ -175,7 +176,7 @@ def fit(run):
                 guarded = True  # an image that looked whole: go on after the last step
                 continue
             scores = read_scores(trainer)
-            scores |= evaluate(run, validation)
+            scores |= evaluate(run, score)
             position.epoch, position.step = position.epoch + 1, 0
             if run.chief:
                 show.end_epoch(scores)
@@ -213,6 +214,7 @@ def remaining_batches(run, guarded):
             first_step=position.step,
             guarded=guarded,
             shard=shard,
+            padding=run.task.padding,
         )
         # Keras runs past the end of the epoch if its steps do not divide into executions.
         several = run.settings.steps_per_execution > 1
@@ -221,31 +223,55 @@ def remaining_batches(run, guarded):
     return make
 
 
-def validation_batches(run):
-    """An iterator of the validation images, again and again, spread over the replicas."""
+def batch_validation(run):
+    """A function that scores the weights on the validation images, spread over the replicas."""
 
     def make(batch_size, shard):
         batches = evaluation_batches(
             run.source, "validation", run.transforms, batch_size, run.unreadable, shard
         )
-        return batches.repeat()
+        return batches.repeat()  # one iterator: a new one takes longer than a small network
 
-    return iter(distribute(run.strategy, make, run.recipe.batch_size))
-
-
-def evaluate(run, batches):
-    """Scores on the validation images, of the weights and of their averages."""
-    trainer = run.trainer
+    batches = iter(distribute(run.strategy, make, run.recipe.batch_size))
     steps = evaluation_steps(run.source, "validation", run.recipe.batch_size)
 
-    def score(prefix):
-        trainer.evaluate_next(batches, steps)
-        return {f"{prefix}{name}": value for name, value in read_scores(trainer).items()}
+    def score():
+        run.trainer.evaluate_next(batches, steps)
+        return read_scores(run.trainer)
 
-    scores = score("val_")
+    return score
+
+
+def whole_validation(run):
+    """A function that scores the weights on the whole validation images, in the chief alone."""
+    infer = tf.function(
+        run.task.make_inference(run.trainer.finished, run.recipe.settings), reduce_retracing=True
+    )
+
+    def score():
+        if not run.chief:
+            return {}
+        reports = evaluate_networks(
+            {"": infer},
+            run.task,
+            run.source,
+            "validation",
+            run.transforms,
+            run.recipe.batch_size,
+            run.unreadable,
+        )
+        return reports[""].scores()
+
+    return score
+
+
+def evaluate(run, score):
+    """Scores on the validation images, of the weights and of their averages."""
+    trainer = run.trainer
+    scores = {f"val_{name}": value for name, value in score().items()}
     if trainer.averages:
         trainer.swap_averages()
-        scores |= score("val_ema_")
+        scores |= {f"val_ema_{name}": value for name, value in score().items()}
         trainer.swap_averages()
     return scores
 

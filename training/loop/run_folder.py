@@ -94,7 +94,7 @@ def write_end(run):
     write_json(folder / METRICS, metrics)  # before the pictures: what was trained for
     if rows := take_history(folder / HISTORY, run.recipe.epochs):
         with replacing(folder / "curves.png") as path:
-            quantities = dict.fromkeys(("loss", task.score))
+            quantities = dict.fromkeys(("loss", *task.parts, task.score))
             pictures.plot_curves(rows, tuple(quantities), path)
     reports[MODEL].draw(folder)
     write_calibration(folder, run.source, run.transforms)
@@ -140,7 +140,8 @@ def summary(folder, task):
     averaged = ""
     if f"test_ema_{score}" in metrics:
         averaged = f" (averaged weights: {metrics[f'test_ema_{score}']:.4f})"
-    loss = "" if score == "loss" else f", test loss {metrics['test_loss']:.4f}"
+    loss = f", test loss {metrics['test_loss']:.4f}" if "test_loss" in metrics else ""
+    loss = "" if score == "loss" else loss
     lines = [
         "",
         f"test {score} {metrics[f'test_{score}']:.4f}{averaged}{loss}, "

@@ -18,7 +18,8 @@ class Trainer(keras.Model):
     Create it in the strategy's scope.
 
     Args:
-        network: A `keras.Model` of images to outputs. What `task.finish` makes of it is evaluated.
+        network: A `keras.Model` of what `task.join` gives to outputs. What `task.finish` makes of
+            it is evaluated.
         task: The `training.tasks.Task`.
         metrics: List of `keras.metrics.Metric` that take targets and outputs.
         accumulate: Micro-batches in a step of a replica.
@@ -123,7 +124,7 @@ class Trainer(keras.Model):
         for x, y in self._parts(images, targets):
             # Waiting for the part before bounds the memory to that of one part.
             with tf.control_dependencies(gradients), tf.GradientTape() as tape:
-                given = self.network(tf.identity(x), training=True)
+                given = self.network(self.task.join(tf.identity(x), y), training=True)
                 loss = tf.reduce_sum(self.task.loss(given, y)) / count
                 loss += self._additional_loss()
                 scaled = self.optimizer.scale_loss(loss)

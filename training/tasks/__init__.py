@@ -36,6 +36,11 @@ def plain_inference(network, settings):
     return lambda images: network(images, training=False)
 
 
+def images_alone(images, targets):
+    """What most networks are trained on."""
+    return images
+
+
 def no_predictions(trained, images):
     """Raises a `SettingError`: the task has no predictions to print."""
     raise SettingError(f"the task {trained.recipe['task']!r} of its run prints no predictions")
@@ -59,6 +64,10 @@ class Task:
             `count` counts. The outputs are those of the network, or of the finished one.
         make_loss: `settings`, the recipe's, to the loss that training minimizes, where they change
             it; None where they do not.
+        join: `(images, targets)` to what the trained network takes: the images, unless given. The
+            targets too, where what is learned depends on what is found.
+        padding: Values that fill up the targets of an image, by name, where those of a batch
+            differ in shape; images are filled up with 0. None if all have one shape.
         finish: `network` that was trained to the one that is evaluated, saved and deployed, on the
             same weights: without what only training needs. The network itself, unless given.
         make_inference: `(network, settings)`, the recipe's, to a function of images `[b, H, W, 3]`
@@ -72,6 +81,9 @@ class Task:
             the losses is divided, over all replicas. Images, unless given.
         make_metrics: `source` to a list of `keras.metrics.Metric`, updated with targets, outputs
             and a weight for each image.
+        parts: Names of the metrics that are parts of the loss, shown apart.
+        validated_whole: Whether validation takes whole images and the report's scores, for a
+            finished network that has no loss, or scores that no graph computes.
         score: Name of the number that is shown beside the loss.
         class_score: Name of the number that `Report.classes` has for each class; `score`, unless
             given.
@@ -90,6 +102,8 @@ class Task:
     make_network: typing.Callable
     loss: typing.Callable
     make_loss: typing.Callable | None = None
+    join: typing.Callable = images_alone
+    padding: dict | None = None
     finish: typing.Callable = lambda network: network
     make_inference: typing.Callable = plain_inference
     multi_scale: bool = False
@@ -97,6 +111,8 @@ class Task:
     pixels: int | None = None
     count: typing.Callable = count_images
     make_metrics: typing.Callable = lambda source: []
+    parts: tuple[str, ...] = ()
+    validated_whole: bool = False
     score: str = "loss"
     class_score: str | None = None
     settings: type = NoSettings

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.training import coco_folder
 from tests.training.mask_folder import write_folder
 from tests.training.runs import checkpoints, last_state, start, wait_for
 from training.distribution.multi_worker import adapt_keras
@@ -109,6 +110,16 @@ def test_two_workers_train_a_segmenter_in_parts_and_mixed_precision(tmp_path):
     flags += ("--accumulate", 2, "--precision", "mixed_float16", "--out", tmp_path / "run")
     outputs = finish(start_workers(tmp_path, *flags, program="small_segment_fit"))
     assert "3 classes of pixels" in outputs[0]
+    assert_same_weights(tmp_path)
+
+
+@pytest.mark.slow
+def test_two_workers_train_a_detector(tmp_path):
+    """On images of several shapes: each worker pads its own."""
+    coco_folder.write_cvat(tmp_path / "photographs")
+    flags = ("--dataset", f"coco:{tmp_path / 'photographs'}", "--out", tmp_path / "run")
+    outputs = finish(start_workers(tmp_path, *flags, program="small_detect_fit"))
+    assert "2 classes of objects with masks" in outputs[0]
     assert_same_weights(tmp_path)
 
 

@@ -1,12 +1,14 @@
 """The progress of a run, as it is shown and recorded."""
 
 import csv
+import dataclasses
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from training.loop.monitor import describe, take_history, write_history
+from training.tasks import load_task
 
 
 def test_tensorboard_has_steps_epochs_and_samples(make_run):
@@ -78,8 +80,12 @@ def test_a_damaged_history_is_put_aside(tmp_path, content, capsys):
 
 def test_a_row_in_words():
     row = {"epoch": 2, "loss": 0.5, "accuracy": 0.25, "val_accuracy": 0.125}
-    assert describe(row, 9, "accuracy") == (
+    assert describe(row, 9, load_task("classify")) == (
         "epoch 2/9  loss 0.5000  accuracy 0.2500  validation 0.1250"
     )
     row = {"epoch": 1, "loss": 0.5, "val_loss": 0.75, "val_ema_loss": 1.0}
-    assert describe(row, 9, "loss") == "epoch 1/9  loss 0.5000  validation 0.7500  averaged 1.0000"
+    task = dataclasses.replace(load_task("classify"), score="loss", parts=("near", "far"))
+    row |= {"far": 0.25}
+    assert describe(row, 9, task) == (
+        "epoch 1/9  loss 0.5000  far 0.2500  validation 0.7500  averaged 1.0000"
+    )

@@ -10,7 +10,7 @@ from common.errors import SettingError
 from pale_tf import PaleConfig, pale_backbone, pale_network
 from pale_tf.decay import no_weight_decay
 from tests.training.small import RECIPE
-from training.loop.optimizer import AdamW, LinearDecay, make_optimizer, make_schedule
+from training.loop.optimizer import AdamW, LinearDecay, StepDecay, make_optimizer, make_schedule
 
 
 def decayed_paths(network):
@@ -33,7 +33,8 @@ def test_learning_rate_warms_up_and_decays_to_0():
 
 def test_a_schedule_that_there_is_not_is_refused():
     recipe = dataclasses.replace(RECIPE, schedule="linaer")
-    with pytest.raises(SettingError, match=r"`schedule` must be one of cosine, linear. .*'linaer'"):
+    message = r"`schedule` must be one of cosine, linear, steps. .*'linaer'"
+    with pytest.raises(SettingError, match=message):
         make_schedule(recipe, steps_per_epoch=7)
 
 
@@ -48,6 +49,26 @@ def test_a_linear_schedule_warms_up_and_falls_in_a_line():
     assert float(unwarmed(0)) == pytest.approx(peak)
     again = LinearDecay.from_config(schedule.get_config())
     assert float(again(7)) == float(schedule(7))
+
+
+def test_a_schedule_of_steps_divides_by_ten_after_each():
+    recipe = dataclasses.replace(
+        RECIPE, epochs=12, warmup_epochs=0.5, schedule="steps", drops=[8, 11]
+    )
+    schedule = make_schedule(recipe, steps_per_epoch=4)
+    peak = recipe.learning_rate
+    expected = [0, peak / 2, *[peak] * 30, *[peak / 10] * 12, *[peak / 100] * 6]
+    found = [float(schedule(step)) for step in range(50)]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-12)
+    again = StepDecay.from_config(schedule.get_config())
+    assert float(again(33)) == float(schedule(33))
+
+
+@pytest.mark.parametrize(("schedule", "drops"), [("steps", []), ("cosine", [8])])
+def test_drops_that_do_not_go_with_the_schedule_are_refused(schedule, drops):
+    recipe = dataclasses.replace(RECIPE, schedule=schedule, drops=drops)
+    with pytest.raises(SettingError, match=rf"`drops` must be given for .*'{schedule}'"):
+        make_schedule(recipe, steps_per_epoch=7)
 
 
 def test_a_short_run_warms_up_for_half_of_it():

@@ -183,9 +183,10 @@ def test_the_loss_is_divided_by_what_the_task_counts(readable):
         pytest.param("float32", 1e-5, [*ATTENTIONS, "linear"], marks=pytest.mark.slow),
         pytest.param("float32", 1e-5, ["pale_n"], marks=pytest.mark.slow),
         pytest.param("float32", 1e-5, ["segment"], marks=pytest.mark.slow),
+        pytest.param("float32", 1e-5, ["detect"], marks=pytest.mark.slow),
         pytest.param("mixed_float16", 2e-3, ["mixed"], marks=pytest.mark.slow),
     ],
-    ids=["small", "each attention", "pale_n", "segment", "mixed_float16"],
+    ids=["small", "each attention", "pale_n", "segment", "detect", "mixed_float16"],
 )
 def test_two_replicas_train_as_one_does(data_dir, precision, tolerance, cases):
     """Ten steps at the same global batch, with clipping; no drop-path, no augmentation."""

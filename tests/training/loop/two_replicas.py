@@ -3,7 +3,8 @@
 Arguments: folder of TFDS data sets, dtype policy, and cases: names of attentions; `linear`, for
 Pale attention with linear projections; `mixed`, for several of these in one network; `pale_n`, for
 the network of that name; `additional losses`, for a step by hand; `segment`, for segmentation with
-ignored pixels that are spread unevenly over the images.
+ignored pixels that are spread unevenly over the images; `detect`, for detection on images of
+several shapes.
 """
 
 import dataclasses
@@ -19,18 +20,20 @@ import keras
 import numpy as np
 
 from pale_tf import PaleConfig, segmenter
+from tests.training import coco_folder
 from tests.training.loop import additional
 from tests.training.mask_folder import photograph, write_pair
 from tests.training.small import small_network
 from training.data.batches import training_batches
 from training.data.mask_sources import open_mask_source
 from training.data.masks import IGNORED
+from training.data.object_sources import open_object_source
 from training.data.sources import open_source
 from training.data.unreadable import Unreadable
 from training.distribution.strategies import distribute, make_strategy
 from training.loop.building import make_trainer
 from training.recipe import load_recipe
-from training.tasks import classify, segment
+from training.tasks import classify, detect, segment
 
 STEPS = 10
 IMAGE_SIZE = 64  # the maps of the stages: 16, 8, 4 and 2
@@ -49,7 +52,14 @@ def train(strategy, recipe, task, source, rematerialized):
     batches = distribute(
         strategy,
         lambda batch_size, shard: training_batches(
-            source, transforms, batch_size, 0, 0, Unreadable(0), shard=shard
+            source,
+            transforms,
+            batch_size,
+            0,
+            0,
+            Unreadable(0),
+            shard=shard,
+            padding=task.padding,
         ),
         recipe.batch_size,
     )
@@ -96,6 +106,17 @@ def segmentation(recipe, folder):
     return recipe, segment.TASK, open_mask_source(f"masks:{folder}")
 
 
+def detection(recipe, folder):
+    """A recipe, a task and a source of photographs with objects."""
+    coco_folder.write_cvat(pathlib.Path(folder), range(40))
+    config = PaleConfig("small", 8, (1, 1, 1, 1), (2, 2, 2, 2), pale_size=2, drop_path_rate=0.0)
+    settings = {"channels": 8, "regions": 16, "short_sides": [40, 56], "long_side": 80}
+    recipe = dataclasses.replace(
+        recipe, task="detect", model=config, batch_size=8, settings=settings
+    )
+    return recipe, detect.TASK, open_object_source(f"coco:{folder}")
+
+
 def compare(case, strategies, recipe, source):
     """Largest difference between the two, the largest move of a weight, and the largest number of
     images that one of them counts as right and the other does not."""
@@ -104,9 +125,10 @@ def compare(case, strategies, recipe, source):
         around_norm = additional.errors_around_batch_norm(strategies[1])
         return max(float(np.max(errors)), around_norm), 1.0, 0
     task = classify.TASK
-    if case == "segment":
+    if case in ("segment", "detect"):
         with tempfile.TemporaryDirectory() as folder:
-            recipe, task, source = segmentation(recipe, folder)
+            make = segmentation if case == "segment" else detection
+            recipe, task, source = make(recipe, folder)
             return differences(strategies, recipe, task, source)
     if case != "pale_n":
         task = dataclasses.replace(task, make_network=lambda recipe, source: make_network(case))
