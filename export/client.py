@@ -52,7 +52,9 @@ def make_parser():
     add("images", metavar="IMAGE", nargs="+", type=existing_file, help="JPEG or PNG files")
     add("--model", required=True, help="name that it is served under")
     add(
-        "--task", default="classify", help="the model's: classify or segment (default: %(default)s)"
+        "--task",
+        default="classify",
+        help="the model's: classify, segment or detect (default: %(default)s)",
     )
     add("--host", default="localhost", help="HOST or HOST:PORT; [IPV6]:PORT (default: %(default)s)")
     add("--protocol", choices=sorted(PORTS), default="grpc", help="(default: %(default)s)")

@@ -57,7 +57,7 @@ def make_parser():
         "--max-batch",
         type=positive_int,
         help="images that the server may run together, the same for all models in MODELS "
-        "(default: theirs, or 32; 1 for segmenters)",
+        "(default: theirs, or 32; 1 for segmenters and detectors)",
     )
     add_images_flag(parser, "to verify with")
     return parser
@@ -87,12 +87,13 @@ def export(run, out, xla="attention", precision="float32", size=None, max_batch=
     from export.network import fixed_size, inference_network, served_size
     from export.serving import card, server_files, versions, warmup
     from export.serving.signatures import describe, make_signatures
-    from export.tasks import task_of
+    from export.tasks import check_precision, task_of
     from export.verify import verify
 
     with working_on("making the signatures"):
         trained = load_trained(run)
         task = task_of(trained)
+        check_precision(trained, task, precision)
         batches = server_files.choose_batches(out.parent, max_batch, task.batch)
         size = served_size(trained, task, size)
         network = inference_network(trained.network, task, size, precision)

@@ -73,13 +73,14 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     from common.trained import load_trained
     from export.litert import conversion, quantization
     from export.network import fixed_size, inference_network
-    from export.tasks import task_of
+    from export.tasks import check_precision, task_of
     from export.verification.samples import images_for
     from export.verify import verify
 
     with working_on("loading the network"):
         trained = load_trained(run)
     task, report = task_of(trained), None
+    check_precision(trained, task, precision)
     size = fixed_size(trained, size)
     network = inference_network(trained.network, task, size)
     samples, origin = images_for(trained, images, size, CALIBRATION_IMAGES)

@@ -10,6 +10,7 @@ import sys
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from common.errors import SettingError
 from common.labels import labels_of, labels_text
@@ -65,6 +66,14 @@ def label_page(files):
     return {"labels": files[LABELS].splitlines()}
 
 
+def labels_in(answer):
+    """The `labels` of what `serve_bytes` gave for one image, a list of texts."""
+    labels = np.asarray(answer["labels"]).tolist()
+    if not isinstance(labels, list):
+        raise ValueError("the labels must be a list")
+    return list(map(tf.compat.as_text, labels))
+
+
 def nothing(*_):
     """No fields."""
     return {}
@@ -95,7 +104,8 @@ class Task:
             `outputs`, and the pyramid, as `comparison.evaluate` adds it. Computed apart from the
             inference form.
         compare: From arrays that an artifact gave and those of `reference`, figures by name.
-        bounds: By precision, bounds of such figures; a figure without one is only reported.
+        bounds: By precision, bounds of such figures; a figure without one is only reported. There
+            are no artifacts of other precisions.
         higher_is_better: Names of the figures whose bound is a lower one.
         formats: Format specifications of the figures to be printed, in order.
         answer: What the signature `serve_bytes` gives, by name. From encoded images, strings `[N]`;
@@ -149,6 +159,14 @@ def load_task(name):
         ValueError: If there is no such task.
     """
     return load_module(sys.modules[__name__], name).TASK
+
+
+def check_precision(trained, task, precision):
+    """Raises a `SettingError` unless artifacts of a task are made in a precision."""
+    if precision not in task.bounds:
+        raise SettingError(
+            f"argument --precision: the task {trained.recipe['task']} has no {precision}"
+        )
 
 
 def task_of(trained):

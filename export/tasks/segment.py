@@ -9,10 +9,11 @@ from common.class_maps import BYTE, best_class, network_image, resized_classes
 from common.errors import ProgramError, SettingError
 from common.labels import labels_of
 from common.limits import is_bearable, is_png
+from common.orientation import upright_sides
 from common.preparation import WHOLE_PIXELS, short_side_of
 from common.run_files import LABELS
 from export.serving.decoding import decode_image, decode_upright
-from export.tasks import Task, label_files, label_page
+from export.tasks import Task, label_files, label_page, labels_in
 from export.verification import comparison
 from pale_tf import names
 
@@ -104,8 +105,7 @@ def answer(encoded, run, size, trained):
     labels, short_side = labels_of(trained), short_side_of(trained.recipe)
 
     def prepare(image, orientation):
-        sides = tf.shape(image)[:2]
-        own = tf.where(orientation >= 5, sides[::-1], sides)
+        own = upright_sides(tf.shape(image)[:2], orientation)
         return *network_image(image, size, short_side, orientation), own
 
     def mask(encoded):
@@ -185,14 +185,6 @@ def lines(answer):
     labels = labels_in(answer)
     found = overlays.shares(read_mask(answer["mask_bytes"], len(labels)), len(labels))
     return [f"{share:7.2%}  {labels[place]}" for place, share in found]
-
-
-def labels_in(answer):
-    """The labels of an answer, a list of texts."""
-    labels = np.asarray(answer["labels"]).tolist()
-    if not isinstance(labels, list):
-        raise ValueError("the labels must be a list")
-    return list(map(tf.compat.as_text, labels))
 
 
 def pictures(answer, file):

@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 
 from export import tflite
 from export.serving.clients import GrpcClient, RestClient
+from tests.export.detectors import make_detector, make_detector_run
 from tests.export.segmenters import make_segmenter, make_segmenter_run
 from tests.export.server import Model, grpc_server, rest_server
 
@@ -112,3 +113,15 @@ def segmenter():
 def segmenter_run(segmenter, tmp_path_factory):
     """Folder of a run of the segmenter."""
     return make_segmenter_run(tmp_path_factory.mktemp("segmenter"), segmenter)
+
+
+@pytest.fixture(scope="session")
+def detector():
+    """A detector of images of any size."""
+    return make_detector()
+
+
+@pytest.fixture(scope="session")
+def detector_run(detector, tmp_path_factory):
+    """Folder of a run of the detector."""
+    return make_detector_run(tmp_path_factory.mktemp("detector"), detector)

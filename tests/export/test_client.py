@@ -1,5 +1,6 @@
 """client.py against a server that speaks TF Serving's protocols over the exported SavedModel."""
 
+import re
 import shutil
 import socket
 import subprocess
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from export import client
+from common.registry import module_names
+from export import client, tasks
 from export.serving.clients import RefusedError, ServerError
 from tests.export.encoding import encode, picture
 
@@ -62,6 +64,14 @@ def test_an_unknown_model_and_a_missing_server_are_one_line(served, tmp_path, ca
         error = capsys.readouterr().err
         assert error.count("\n") == 1
         assert host in error
+
+
+def test_the_help_names_every_task(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        client.main(["--help"])
+    assert stopped.value.code == 0
+    printed = capsys.readouterr().out
+    assert all(re.search(rf"\b{name}\b", printed) for name in module_names(tasks))
 
 
 def test_an_unknown_task_is_one_line(tmp_path, capsys):

@@ -7,6 +7,14 @@ import numpy as np
 from tests.hostile.bytes import DAMAGES
 
 ROW = {"classes": ["1", "2", "3", "4", "5"], "scores": [0.5, 0.2, 0.1, 0.1, 0.1]}
+OBJECTS = {
+    "boxes": [[1.5, 2.0, 9.0, 8.5], [0.0, 0.0, 5.0, 5.0], [0.0, 0.0, 0.0, 0.0]],
+    "scores": [0.75, 0.5, 0.0],
+    "classes": [1, 0, 0],
+    "count": 2,
+    "masks": [[[0.0, 1.0], [0.5, 0.5]]] * 3,
+    "labels": ["ant", "bee"],
+}
 VALUES = (None, True, -1, 1e999, float("nan"), "text", "\x1b[2J", [], {}, [[]], [None], [[[[]]]])
 VALUES += ([ROW], {"classes": 1}, [1, [2, [3]]], "x" * 10**6, {"": ""}, [{"x": [1, [2]]}])
 
@@ -18,11 +26,11 @@ def answer(body, status="200 OK", **headers):
     return f"HTTP/1.1 {status}\r\n{head}\r\n".encode() + body
 
 
-def good():
-    return json.dumps({"predictions": [ROW]}).encode()
+def good(row):
+    return json.dumps({"predictions": [row]}).encode()
 
 
-def changed(rng):
+def changed(row, rng):
     """A good answer with something else in one of its places."""
     value = VALUES[rng.integers(len(VALUES))]
     place = rng.integers(5)
@@ -33,7 +41,7 @@ def changed(rng):
     if place == 2:
         return {"predictions": [value]}
     if place == 3:
-        return {"predictions": [ROW | {("classes", "scores")[rng.integers(2)]: value}]}
+        return {"predictions": [row | {sorted(row)[rng.integers(len(row))]: value}]}
     return {"error": value}
 
 
@@ -53,8 +61,8 @@ HEADERS = (
 )
 
 
-def make_replies(seed):
-    """Endless answers to a prediction of one image.
+def make_replies(seed, row=ROW):
+    """Endless answers to a prediction of one image, made of a good row.
 
     Yields:
         A name, and bytes.
@@ -63,10 +71,10 @@ def make_replies(seed):
     while True:
         for headers in HEADERS:
             status = STATUSES[rng.integers(len(STATUSES))]
-            body = json.dumps(changed(rng)).encode()
+            body = json.dumps(changed(row, rng)).encode()
             yield " ".join([status[:20], *headers]), answer(body, status, **headers)
         for damage in DAMAGES:
-            yield damage.__name__, damage(answer(good()), rng)
-            yield f"{damage.__name__} body", answer(damage(good(), rng))
+            yield damage.__name__, damage(answer(good(row)), rng)
+            yield f"{damage.__name__} body", answer(damage(good(row), rng))
         yield "deep", answer(b"[" * 100_000)
         yield "endless number", answer(b'{"predictions": [' + b"9" * 100_000 + b"]}")

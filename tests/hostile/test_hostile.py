@@ -4,6 +4,7 @@ python -m pytest -n 0 -m slow -k hostile
 """
 
 import contextlib
+import functools
 import itertools
 import pathlib
 import re
@@ -27,7 +28,7 @@ from pale_tf.weights import load_weights
 from tests.export.encoding import encode, picture
 from tests.hostile.checkpoints import make_checkpoints
 from tests.hostile.images import make_images
-from tests.hostile.replies import make_replies
+from tests.hostile.replies import OBJECTS, ROW, make_replies
 from tests.hostile.weights import make_archives, make_weights
 from tests.training.small import make_trainer, small_network
 from training.data.decoding import decode
@@ -36,7 +37,6 @@ from training.predict import read_image
 
 SEED = 20_261_125
 GIGABYTE = 1e9
-CLASSIFY = load_task("classify")
 
 
 class Images:
@@ -161,9 +161,10 @@ class Replies:
     """Answers of a server to export/client.py, by REST."""
 
     refusal = ProgramError
+    task, row = load_task("classify"), ROW
 
     def __init__(self, folder):
-        self.make = make_replies
+        self.make = functools.partial(make_replies, row=self.row)
         self.reply = b""
         outer = self
 
@@ -182,7 +183,7 @@ class Replies:
         self.reply = content
         asked = RestClient(self.host, "digits", 5.0)
         (answer,) = asked.predict([b"image"])
-        assert all(line.isprintable() for line in client.lines_of(answer, CLASSIFY))
+        assert all(line.isprintable() for line in client.lines_of(answer, self.task))
         return True
 
     def check(self):
@@ -192,12 +193,27 @@ class Replies:
                 asked.predict([b"image"])
 
 
+class DetectorReplies(Replies):
+    """Answers of a server of a detector, and the pictures that are drawn of them."""
+
+    task, row = load_task("detect"), OBJECTS
+    image = encode(picture(0), "PNG")
+
+    def try_(self, content):
+        taken = super().try_(content)
+        (answer,) = RestClient(self.host, "digits", 5.0).predict([b"image"])
+        with client.checked(answer):
+            assert self.task.pictures(answer, self.image)
+        return taken
+
+
 KINDS = {
     Images: (80, 3400),
     Weights: (40, 700),
     Archives: (20, 200),
     Checkpoints: (30, 400),
-    Replies: (30, 300),
+    Replies: (15, 200),
+    DetectorReplies: (15, 100),
 }
 
 

@@ -1,0 +1,237 @@
+"""Detectors: networks of images to boxes, classes and masks of objects, `pale_tf.pale_detector`."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+from common.class_maps import network_image
+from common.errors import SettingError
+from common.instances import SHOWN, draw_objects, paste_mask
+from common.labels import labels_of
+from common.orientation import upright_sides
+from common.overlays import encode_picture
+from common.preparation import WHOLE_PIXELS, scaled_image, scaled_sides_of
+from export.serving.decoding import decode_image, decode_upright
+from export.tasks import Task, label_files, label_page, labels_in, named_outputs
+from export.verification import comparison, detections
+from pale_tf import names
+
+# See `export.verification.detections.compare`; `error` is that of the features.
+BOUNDS = {
+    "float32": {"matched": 0.99, "box": 0.1, "score": 1e-3, "mask": 1e-2, "error": 1e-4},
+    "float16": {"matched": 0.95},
+    "bfloat16": {"matched": 0.9},
+    "dynamic": {"matched": 0.9},
+}
+LOWEST = "lowest"  # among the reference's arrays: see `export.verification.detections.compare`
+OUTSIDE = 1.0  # pixels that a box of an answer may reach beyond its image
+LARGEST_MASK = 256  # cells along a side
+
+
+def check(trained):
+    """Raises a `SettingError` unless the network is a detector, and has a label for each class."""
+    network = trained.network
+    found = {layer.name for layer in network.layers}
+    wanted = {names.merging(4), names.PROPOSALS, names.BOX_HEAD, names.DETECTIONS}
+    if not wanted <= found:
+        raise SettingError(f"argument RUN: must be a detector; {network.name} is none")
+    labels_of(trained)
+    scaled_sides_of(trained.recipe)
+
+
+def reference(network, images):
+    """Arrays of all outputs, the pyramid, and `lowest`, the score that a detection must exceed."""
+    arrays = comparison.evaluate(network, named_outputs(network), images)
+    return arrays | {LOWEST: lowest(network, arrays)}
+
+
+def lowest(network, arrays):
+    """The score that a detection of each image must exceed, `[B]`: the network's threshold or,
+    where there are as many detections as it may give, the score of the last one."""
+    layer = network.get_layer(names.DETECTIONS)
+    full = arrays["count"] == layer.count
+    return np.where(full, arrays["scores"][:, -1], layer.score_threshold)
+
+
+def compare(found, expected):
+    """Compares outputs.
+
+    Args:
+        found: Dict of arrays, the outputs of a detector.
+        expected: What `reference` returns for the same images.
+
+    Returns:
+        Dict of `matched`, `box`, `score` and `mask`: see `export.verification.detections.compare`.
+
+    Raises:
+        ProgramError: If the arrays are not those of such a network.
+    """
+    comparison.check_shapes(found, expected)
+    return detections.compare(found, expected, expected[LOWEST])
+
+
+def given_image(image, size, sides, orientation=1):
+    """An image as the network gets it, and how much of that, from the top left, is the image.
+
+    Args:
+        image: `[H, W, 3]`.
+        size: Height and width of the network's images, which the image is fitted into; None for a
+            network that takes the whole image in any size.
+        sides: Its short and long side then, see `common.preparation.scaled_size`.
+        orientation: As in `common.preparation.scaled_image`.
+
+    Returns:
+        float32 `[h, w, 3]`, and int32 `[2]`.
+    """
+    if size is not None:
+        return network_image(image, size, None, orientation)
+    scaled = scaled_image(image, *sides, orientation)
+    return scaled, tf.shape(scaled)[:2]
+
+
+def answer(encoded, run, size, trained):
+    """The outputs of the network for each image, and the labels of the classes.
+
+    The image is brought to its size for the network by itself, and boxes back to the image's own
+    pixels.
+    """
+    labels, sides = labels_of(trained), scaled_sides_of(trained.recipe)
+
+    def prepare(image, orientation):
+        own = upright_sides(tf.shape(image)[:2], orientation)
+        return *given_image(image, size, sides, orientation), own
+
+    def detect(encoded):
+        image, region, own = decode_image(encoded, prepare)
+        image = tf.ensure_shape(image, (size, size, 3))
+        found = {name: value[0] for name, value in run(image[None]).items()}
+        return found | {"boxes": boxes_in_image(found["boxes"], region, own)}
+
+    form = {
+        name: tf.TensorSpec(value.shape[1:], value.dtype)
+        for name, value in named_outputs(trained.network).items()
+    }
+    found = tf.map_fn(detect, encoded, parallel_iterations=1, fn_output_signature=form)
+    return found | {"labels": tf.tile(tf.constant(labels)[None], (tf.size(encoded), 1))}
+
+
+def boxes_in_image(boxes, region, own):
+    """Boxes in pixels of an image, and within it.
+
+    Args:
+        boxes: float32 `[N, 4]`, in pixels of what the network got.
+        region: Height and width of the image in that, int32 `[2]`.
+        own: Height and width of the image itself, int32 `[2]`.
+    """
+    region, own = (tf.tile(tf.cast(sides, tf.float32)[::-1], [2]) for sides in (region, own))
+    return tf.clip_by_value(boxes * (own / region), 0.0, own)
+
+
+def reference_answers(task, network, images, trained):
+    """Outputs for whole images, boxes in their pixels, and `lowest`: dict of arrays `[N, …]`."""
+    size, sides = network.input_shape[1], scaled_sides_of(trained.recipe)
+    answers = []
+    for image in images:
+        given, region = given_image(image, size, sides)
+        arrays = network.predict(given[None], verbose=0)
+        boxes = boxes_in_image(arrays["boxes"][0], region, image.shape[:2]).numpy()[None]
+        answers.append(arrays | {"boxes": boxes, LOWEST: lowest(network, arrays)})
+    return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
+
+
+def compare_answers(answers, expected, trained):
+    """Compares what `serve_bytes` gave, but for the labels, as `compare` does."""
+    return compare({name: v for name, v in answers.items() if name != "labels"}, expected)
+
+
+def objects_in(answer):
+    """The labels of an answer, and its objects, best first.
+
+    Returns:
+        List of texts; and list of `(box, class, score, mask)`, where the mask is that of the box,
+        probabilities `[h, w]`, or None.
+
+    Raises:
+        ValueError: If it is not what a detector answers.
+    """
+    labels, count = labels_in(answer), numbers(answer, "count", 0, "iu")
+    boxes, scores = numbers(answer, "boxes", 2), numbers(answer, "scores", 1)
+    classes = numbers(answer, "classes", 1, "iu")
+    masks = numbers(answer, "masks", 3) if "masks" in answer else [None] * len(boxes)
+    if boxes.shape[1] != 4 or not 0 <= count <= min(map(len, (boxes, scores, classes, masks))):
+        raise ValueError(f"there must be {count} boxes of four sides, classes, scores and masks")
+    if count and not 0 <= classes[:count].min() <= classes[:count].max() < len(labels):
+        raise ValueError(f"a class must be below {len(labels)}, the number of labels")
+    if "masks" in answer and not 1 <= min(masks.shape[1:]) <= max(masks.shape[1:]) <= LARGEST_MASK:
+        raise ValueError(f"a mask must have 1 to {LARGEST_MASK} cells along a side")
+    return labels, list(zip(boxes, classes, scores, masks, strict=False))[: int(count)]
+
+
+def numbers(answer, name, rank, kinds="iuf"):
+    """An array of an answer: finite numbers of a rank, of these kinds of NumPy's dtypes."""
+    array = np.asarray(answer[name])
+    if array.ndim != rank or array.dtype.kind not in kinds or not np.isfinite(array).all():
+        raise ValueError(f"the {name} must be finite numbers, whole ones for count and classes")
+    return array
+
+
+def lines(answer):
+    """An object a line, as `training/predict.py` prints it: score, class, left, top, width and
+    height in pixels."""
+    labels, objects = objects_in(answer)
+    texts = [
+        f"{score:7.2%}  {labels[label]}  {x1:.1f} {y1:.1f} {x2 - x1:.1f} {y2 - y1:.1f}"
+        for (x1, y1, x2, y2), label, score, _ in objects
+    ]
+    return texts or ["no objects"]
+
+
+def pictures(answer, file):
+    """A PNG file: the objects whose score is at least `SHOWN`, drawn over the image."""
+    labels, objects = objects_in(answer)
+    image = decode_upright(file)
+    sides = np.tile(image.shape[1::-1], 2)
+    drawn = []
+    for box, label, score, mask in objects:
+        if (box < -OUTSIDE).any() or (box > sides + OUTSIDE).any():
+            raise ValueError("a box must lie within its image")
+        if mask is not None:  # pasted one by one: all together may be gigabytes
+            mask = functools.partial(paste_mask, mask, box, *image.shape[:2])
+        if score >= SHOWN:
+            drawn.append((box, label, score, mask))
+    return {"-objects.png": encode_picture(draw_objects(image, drawn, labels))}
+
+
+def facts(trained):
+    """The number of classes, what is detected, and how whole images are brought to a size."""
+    layer = trained.network.get_layer(names.DETECTIONS)
+    short, long = scaled_sides_of(trained.recipe)
+    return {
+        "classes": len(labels_of(trained)),
+        "objects of an image, at most": layer.count,
+        "score of an object, above": layer.score_threshold,
+        "short side of whole images, at most": short,
+        "long side of whole images, at most": long,
+    }
+
+
+TASK = Task(
+    check=check,
+    batch=1,  # a server joins no images of different sizes, and these are large
+    any_size=True,
+    pixels=WHOLE_PIXELS,
+    reference=reference,
+    compare=compare,
+    bounds=BOUNDS,
+    higher_is_better=("matched",),
+    formats={"matched": ".2%", "box": ".1e", "score": ".1e", "mask": ".1e", "error": ".1e"},
+    answer=answer,
+    reference_answers=reference_answers,
+    compare_answers=compare_answers,
+    lines=lines,
+    pictures=pictures,
+    facts=facts,
+    files=label_files,
+    page=label_page,
+)
