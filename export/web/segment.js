@@ -2,6 +2,7 @@
 // the classes that occur.
 
 import {fitImage, fittedSize} from "./images.js";
+import {palette} from "./palette.js";
 import {showScores} from "./scores.js";
 
 const BACKGROUND = "background"; // class 0 of this name is left as the image has it
@@ -43,17 +44,6 @@ export function show({classes}, image, {labels, size}) {
     color: colors[index],
   });
   showScores(order.map(row));
-}
-
-// PASCAL VOC's colors of classes, [red, green, blue] each: common/overlays.py.
-export function palette(count) {
-  return Array.from({length: count}, (_, index) => {
-    const color = [0, 0, 0];
-    for (let bit = 0; bit < 24; bit++) {
-      color[bit % 3] |= ((index >> bit) & 1) << (7 - Math.floor(bit / 3));
-    }
-    return color;
-  });
 }
 
 // Draws the pixels on the map, in the proportions of the image, which theirs are near.

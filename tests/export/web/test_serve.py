@@ -7,8 +7,6 @@ the extra `browser`.
 """
 
 import json
-import subprocess
-import threading
 
 import numpy as np
 import pytest
@@ -20,9 +18,9 @@ from common.overlays import palette, shares
 from common.preparation import evaluation_image, fitted_image, fitted_size
 from export.verification.running import lite_outputs, open_lite
 from export.web import serve
-from export.web.local_server import make_server
 from tests.export.encoding import encode, picture
 from tests.export.segmenters import LABELS, SIZE, photographs
+from tests.export.web.pages import listed, open_image, run_node, wait_for
 from training.datasets.digits.drawing import prepare
 
 browser = pytest.mark.browser
@@ -46,52 +44,9 @@ for (let begin = 0; begin < bytes.length; begin += side ** 2) {
 
 # Prints the colors of as many classes as the argument says.
 PALETTE = """
-import {palette} from "./segment.js";
+import {palette} from "./palette.js";
 console.log(JSON.stringify(palette(Number(process.argv[1]))));
 """
-
-
-@pytest.fixture(scope="module")
-def driver():
-    from selenium import webdriver
-
-    options = webdriver.ChromeOptions()
-    for flag in (
-        *("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=840,680"),
-        *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-        "--no-first-run",
-    ):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService("/usr/bin/chromedriver"))
-    yield driver
-    driver.quit()
-
-
-@pytest.fixture(scope="module")
-def open_page(driver, tmp_path_factory):
-    """Serves a network, opens its page, and gives the path of the LiteRT file behind it."""
-    servers = []
-
-    def open_(path):
-        folder = tmp_path_factory.mktemp("web")
-        files = serve.make_files(path, folder)
-        server = make_server(serve.FOLDER, files, 0)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        driver.get(f"http://localhost:{server.server_port}/")
-        wait_for(driver, "return document.body.dataset.ready")
-        return folder / "model.tflite"
-
-    yield open_
-    for server in servers:
-        server.shutdown()
-
-
-def wait_for(driver, script):
-    from selenium.webdriver.support.ui import WebDriverWait
-
-    return WebDriverWait(driver, 60).until(lambda driver: driver.execute_script(script))
 
 
 def draw(driver, strokes):
@@ -161,10 +116,7 @@ def test_drawings_are_prepared_as_in_python():
     edges[1, 200, 3] = edges[2, 90:99, 5:250] = edges[3, 1:, 40:44] = edges[4] = 255
     noise = np.random.default_rng(0).integers(0, 256, (3, PAD, PAD), "uint8")
     drawings = np.concatenate([drawings, edges, noise])
-    node = ["node", "--input-type=module", "--eval", NODE]
-    done = subprocess.run(node, input=drawings.tobytes(), capture_output=True, cwd=serve.FOLDER)
-    assert done.returncode == 0, done.stderr.decode()
-    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    lines = [json.loads(line) for line in run_node(NODE, given=drawings.tobytes()).splitlines()]
     expected = [[8, 8, *prepare(drawing).ravel().tolist()] for drawing in drawings]
     assert lines == expected
 
@@ -188,18 +140,6 @@ def test_a_dropped_image_is_prepared_as_in_python(driver, open_page, trained_run
         np.testing.assert_allclose(pixels[0], expected, atol=0.01)
 
 
-def open_image(driver, path):
-    """Gives a file to the page and waits for the answer; all numbers of the last run, by name."""
-    from selenium.webdriver.common.by import By
-
-    driver.execute_script("window.lastRun = null")
-    driver.find_element(By.ID, "file").send_keys(str(path))
-    wait_for(driver, "return window.lastRun !== null")
-    script = """return Object.fromEntries(
-        Object.entries(window.lastRun).map(([name, values]) => [name, [...values]]))"""
-    return {name: np.array(values) for name, values in driver.execute_script(script).items()}
-
-
 @browser
 def test_a_segmented_image_is_shown_as_python_sees_it(driver, open_page, segmenter_run, tmp_path):
     network = open_lite(open_page(segmenter_run / "model.keras"))
@@ -215,10 +155,8 @@ def test_a_segmented_image_is_shown_as_python_sees_it(driver, open_page, segment
         assert (found["classes"].reshape(SIZE, SIZE) == classes).mean() > 0.998
         h, w = fitted_size((height, width), SIZE).numpy()
         shown = found["classes"].reshape(SIZE, SIZE)[:h, :w]
-        script = "return [...document.querySelectorAll('#scores li')].map((li) => li.innerText)"
-        listed = [" ".join(text.split()) for text in driver.execute_script(script)]
         rows = shares(shown, len(LABELS))
-        assert listed == [f"{LABELS[place]} {100 * share:.1f} %" for place, share in rows]
+        assert listed(driver) == [f"{LABELS[place]} {100 * share:.1f} %" for place, share in rows]
         check_map(driver, shown, (height, width))
     driver.save_screenshot(str(segmenter_run / SEGMENTED))
     assert "ms" in driver.execute_script("return document.getElementById('latency').innerText")
@@ -241,10 +179,7 @@ def check_map(driver, classes, size):
 
 @browser
 def test_colors_of_classes_are_those_of_python():
-    node = ["node", "--input-type=module", "--eval", PALETTE, "1000"]
-    done = subprocess.run(node, capture_output=True, text=True, cwd=serve.FOLDER)
-    assert done.returncode == 0, done.stderr
-    np.testing.assert_array_equal(json.loads(done.stdout), palette(1000))
+    np.testing.assert_array_equal(json.loads(run_node(PALETTE, "1000")), palette(1000))
 
 
 @browser
