@@ -3,6 +3,7 @@
 python -m benchmarks.complexity                       # all networks at 224×224
 python -m benchmarks.complexity --size 97 61 --networks pale_t
 python -m benchmarks.complexity --task segment        # with UPerNet, at 512×2048: three minutes
+python -m benchmarks.complexity --task detect         # with Mask R-CNN, at 800×1280: four minutes
 """
 
 import math
@@ -13,6 +14,7 @@ import typing
 import keras
 import tensorflow as tf
 
+from benchmarks.detectors import make_detector
 from benchmarks.flags import make_parser
 from benchmarks.segmenters import make_segmenter
 from benchmarks.tables import print_table
@@ -48,6 +50,19 @@ PUBLISHED_UPERNET = {
     "cswin_t": 959,
     "cswin_s": 1027,
     "cswin_b": 1222,
+}
+
+# GMACs with Mask R-CNN at 800x1280, from the same papers.
+PUBLISHED_MASK_RCNN = {
+    "pale_t": 306,
+    "pale_s": 432,
+    "pale_b": 595,
+    "swin_t": 264,
+    "swin_s": 354,
+    "swin_b": 496,
+    "cswin_t": 279,
+    "cswin_s": 342,
+    "cswin_b": 526,
 }
 
 PARTS = ("stage1", "stage2", "stage3", "stage4", "head")
@@ -124,6 +139,23 @@ def count_segmenter(network, height, width):
     }
 
 
+def count_detector(network, height, width):
+    """Counts one network with Mask R-CNN.
+
+    Returns:
+        Dict of what `count` gives, and of `padded`, the multiply-accumulates with every attention
+        on maps that are padded as published code does.
+    """
+    model = make_detector(network, height, width)
+    macs = macs_by_part(model)
+    return {
+        "network": network,
+        "params": parameters(model),
+        "macs": macs,
+        "padded": macs["total"] + sum(map(padding_of, model.layers)),
+    }
+
+
 def parameters(model):
     """Trainable parameters of the parts of a model, and their `total`."""
     return by_part((weight.path, math.prod(weight.shape)) for weight in model.trainable_weights)
@@ -176,6 +208,8 @@ def multiply_accumulates(op):
     if op.type == "Conv2D":
         kernel_height, kernel_width, channels, _ = op.inputs[1].shape
         return math.prod(op.outputs[0].shape) * kernel_height * kernel_width * channels
+    if op.type == "Conv2DBackpropInput":  # a transposed convolution
+        return math.prod(op.inputs[2].shape[:3]) * math.prod(op.inputs[1].shape)
     if op.type == "DepthwiseConv2dNative":
         return math.prod(op.outputs[0].shape) * math.prod(op.inputs[1].shape[:2])
     if op.type in ("MatMul", "BatchMatMulV2"):
@@ -226,9 +260,28 @@ def lay_out_segmenters(rows, size):
     return table
 
 
+def lay_out_detectors(rows, size):
+    """Lays the counts of detectors out: headings and a row for each."""
+    headings = ["M params", "of neck and heads", "GMACs", "of neck and heads"]
+    table = [["", *headings, "on padded maps", "published"]]
+    for row in rows:
+        published = PUBLISHED_MASK_RCNN.get(row["network"]) if tuple(size) == (800, 1280) else None
+        table.append(
+            [
+                row["network"],
+                *(f"{row['params'][part] / 1e6:.2f}" for part in ("total", "head")),
+                *(f"{row['macs'][part] / 1e9:.1f}" for part in ("total", "head")),
+                f"{row['padded'] / 1e9:.1f}",
+                str(published or "-"),
+            ]
+        )
+    return table
+
+
 TASKS = {
     "classify": Task(count, lay_out, (224, 224)),
     "segment": Task(count_segmenter, lay_out_segmenters, (512, 2048)),
+    "detect": Task(count_detector, lay_out_detectors, (800, 1280)),
 }
 
 

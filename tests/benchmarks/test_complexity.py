@@ -9,11 +9,15 @@ from benchmarks import complexity
 from benchmarks.counts import COUNTS
 from benchmarks.paths import DOCS, RESULTS
 from benchmarks.tables import markdown
+from pale_tf.configs import NETWORKS
 
 COUNTED = {"pale_t": (21.75, 4.20), "pale_s": (48.31, 8.98), "pale_b": (85.32, 15.53)}
 
 
 SEGMENTERS = RESULTS / "complexity_segment.json"
+DETECTORS = RESULTS / "complexity_detect.json"
+# Millions of parameters with Mask R-CNN: of backbones without their heads, and of neck and heads.
+MASK_RCNN = {"pale_t": 41.4, "pale_s": 67.8, "pale_b": 104.7}
 
 
 def committed(network, file=COUNTS):
@@ -66,6 +70,49 @@ def test_the_document_has_the_committed_counts_of_segmenters():
     assert markdown(table) in (DOCS / "benchmarks.md").read_text()
 
 
+@pytest.mark.parametrize("network", complexity.PUBLISHED_MASK_RCNN)
+def test_committed_counts_of_detectors_are_the_published_ones(network):
+    """Those of Swin are without the products of queries, keys and values."""
+    row = committed(network, DETECTORS)
+    found, published = row["padded"], complexity.PUBLISHED_MASK_RCNN[network]
+    if network.startswith("swin"):
+        found -= products_of_windows(network, 800, 1280)
+    assert found / 1e9 == pytest.approx(published, rel=0.005)
+
+
+def products_of_windows(network, height, width):
+    """Products of the attention of Swin, on maps that are padded to windows of 7×7."""
+    config = NETWORKS[network]
+    total = 0
+    for stage, depth in enumerate(config.depths):
+        rows, columns = (-(-size // (4 * 2**stage) // 7) * 7 for size in (height, width))
+        total += 2 * depth * rows * columns * 7**2 * config.embed_dim * 2**stage
+    return total
+
+
+@pytest.mark.parametrize("network", MASK_RCNN)
+def test_committed_parameters_of_detectors(network):
+    params = committed(network, DETECTORS)["params"]
+    assert params["total"] / 1e6 == pytest.approx(MASK_RCNN[network], rel=0.005)
+
+
+def test_swin_t_with_mask_rcnn_has_what_its_repository_says():
+    assert committed("swin_t", DETECTORS)["padded"] / 1e9 == pytest.approx(267, rel=0.005)
+    assert committed("swin_s", DETECTORS)["padded"] / 1e9 == pytest.approx(359, rel=0.005)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", ["pale_t", "swin_t", "cswin_t"])
+def test_committed_counts_of_detectors_are_those_of_the_networks(network):
+    assert complexity.count_detector(network, 800, 1280) == committed(network, DETECTORS)
+
+
+def test_the_document_has_the_committed_counts_of_detectors():
+    counts = json.loads(DETECTORS.read_text())
+    table = complexity.lay_out_detectors(counts["networks"], counts["size"])
+    assert markdown(table) in (DOCS / "benchmarks.md").read_text()
+
+
 @pytest.fixture(scope="module")
 def small_segmenter():
     """Counts of Pale-N with UPerNet for 96×160, whose maps are 24×40, 12×20, 6×10 and 3×5."""
@@ -113,6 +160,37 @@ def test_padded_maps_by_hand(small_segmenter):
     assert small_segmenter["padded"] - small_segmenter["plain"] == padded - built
 
 
+@pytest.fixture(scope="module")
+def small_detector():
+    """Counts of Pale-N with Mask R-CNN for 96×160; the maps are as above, and one of 2×3."""
+    return complexity.count_detector("pale_n", 96, 160)
+
+
+def test_parameters_of_a_detector_by_hand(small_detector):
+    def layer(inputs, outputs):
+        return inputs * outputs + outputs
+
+    kernel = 9 * 256
+    neck = sum(layer(channels, 256) + layer(kernel, 256) for channels in (32, 64, 128, 256))
+    proposals = layer(kernel, 256) + layer(256, 3) + layer(256, 12)
+    boxes = layer(7 * 7 * 256, 1024) + layer(1024, 1024) + layer(1024, 81) + layer(1024, 320)
+    masks = 4 * layer(kernel, 256) + (4 * 256 * 256 + 256) + layer(256, 80)
+    assert small_detector["params"]["head"] == neck + proposals + boxes + masks
+    assert small_detector["params"]["stage3"] == committed("pale_n")["params"]["stage3"]
+
+
+def test_the_heads_of_a_detector_by_hand(small_detector):
+    """Each of 1,000 RoIs and 100 masks; suppression is a product with the matrix of overlaps."""
+    maps = {32: 24 * 40, 64: 12 * 20, 128: 6 * 10, 256: 3 * 5}
+    neck = sum(size * 256 * (channels + 9 * 256) for channels, size in maps.items())
+    places = [*maps.values(), 2 * 3]
+    proposals = sum(places) * 256 * (9 * 256 + 3 + 12)
+    boxes = 1000 * 1024 * (7 * 7 * 256 + 1024 + 81 + 320)
+    masks = 100 * 14 * 14 * 256 * (4 * 9 * 256 + 4 * 256 + 4 * 80)
+    suppression = sum(min(3 * size, 1000) ** 2 for size in places) + 1000**2
+    assert small_detector["macs"]["head"] == neck + proposals + boxes + masks + suppression
+
+
 def test_attention_costs_what_the_paper_says():
     """`4hwc² + hwc(s_c·h + s_r·w + 27)`, where nothing is padded."""
     import pale_tf
@@ -134,6 +212,11 @@ def test_attention_costs_what_the_paper_says():
             lambda x, k: tf.nn.depthwise_conv2d(x, k, (1, 1, 1, 1), "VALID"),
             [(1, 5, 5, 4), (3, 3, 4, 1)],
             3 * 3 * 4 * 9,
+        ),
+        (
+            lambda x, k: tf.nn.conv2d_transpose(x, k, (2, 8, 6, 5), 2),
+            [(2, 4, 3, 7), (2, 2, 5, 7)],
+            2 * 4 * 3 * 7 * 2 * 2 * 5,
         ),
         (tf.matmul, [(6, 5), (5, 7)], 6 * 5 * 7),
         (lambda a, b: tf.matmul(a, b, transpose_a=True), [(5, 6), (5, 7)], 6 * 5 * 7),
@@ -171,4 +254,5 @@ def test_counts_segmenters_on_request(small_segmenter, tmp_path, capsys):
     assert "96×160" in capsys.readouterr().out
     assert json.loads(file.read_text())["networks"] == [small_segmenter]
     assert complexity.parse_flags(["--task", "segment"]).size == (512, 2048)
+    assert complexity.parse_flags(["--task", "detect"]).size == (800, 1280)
     assert complexity.parse_flags([]).size == (224, 224)
