@@ -14,15 +14,16 @@ export function pasteMask(mask, side, [x1, y1, x2, y2], size) {
   if (!(x2 > x1 && y2 > y1)) return {left: 0, top: 0, width: 0, height: 0, inside: []};
   const columns = line(x1, x2, size.width, side);
   const rows = line(y1, y2, size.height, side);
-  const inside = rows.weights.flatMap((down) =>
-    columns.weights.map((right) => {
+  const inside = [];
+  for (const down of rows.weights) {
+    for (const right of columns.weights) {
       let value = 0;
       for (const [row, share] of down) {
         for (const [column, part] of right) value += share * part * mask[row * side + column];
       }
-      return value >= INSIDE;
-    }),
-  );
+      inside.push(value >= INSIDE);
+    }
+  }
   const [width, height] = [columns.weights.length, rows.weights.length];
   return {left: columns.first, top: rows.first, width, height, inside};
 }
@@ -102,7 +103,9 @@ function drawMask(context, {left, top, width, height, inside}, color, edge) {
     for (let x = 0; x < width; x++) {
       if (!at(x, y)) continue;
       const deep = at(x - edge, y) && at(x + edge, y) && at(x, y - edge) && at(x, y + edge);
-      pixels.data.set([...color, 255 * (deep ? BLEND : 1)], 4 * (y * width + x));
+      const place = 4 * (y * width + x);
+      for (let c = 0; c < 3; c++) pixels.data[place + c] = color[c];
+      pixels.data[place + 3] = 255 * (deep ? BLEND : 1);
     }
   }
   const layer = new OffscreenCanvas(width, height);
