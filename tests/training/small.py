@@ -50,7 +50,7 @@ def small_network(classes=7, size=32, **changes):
 def make_trainer(recipe=RECIPE, task=classify.TASK):
     """A compiled `Trainer` of a small network for the 7 classes of `SOURCE`, 5 steps an epoch."""
     keras.utils.set_random_seed(0)
-    metrics = task.make_metrics(SOURCE)
+    metrics = task.make_metrics(recipe, SOURCE)
     trainer = Trainer(small_network(), task, metrics, recipe.accumulate, recipe.ema_decay)
     optimizer = make_optimizer(recipe, 5, no_weight_decay(trainer.network))
     trainer.compile(optimizer, jit_compile=False)

@@ -16,7 +16,7 @@ from training.detection.masks import SIDE, mask_targets
 
 # What is trained takes, beside the image: of each object, and of an image.
 OBJECT_INPUTS = ("boxes", "labels", "crowds")
-IMAGE_INPUTS = ("size", "seed", "flips", "mask_size", "to_mask")  # the last three for masks
+IMAGE_INPUTS = ("size", "seed", "flips", "mask_size", "to_mask")  # the last three are for masks
 LOSSES = ("objectness", "anchors", "classes", "boxes", "masks")
 ANCHORS = 256  # that are drawn of an image
 POSITIVE_ANCHORS, POSITIVE_REGIONS = 0.5, 0.25  # of what is drawn, at most
@@ -45,11 +45,10 @@ def training_network(network, classes, regions=512):
         "crowds": keras.Input((None,), dtype="bool", name="crowds"),
         "size": keras.Input((2,), dtype="int32", name="size"),
         "seed": keras.Input((2,), dtype="int32", name="seed"),
+        "flips": keras.Input((None,), dtype="int64", name="flips"),
+        "mask_size": keras.Input((2,), dtype="int32", name="mask_size"),
+        "to_mask": keras.Input((4,), name="to_mask"),
     }
-    if any(layer.name == "mask_head" for layer in network.layers):
-        objects["flips"] = keras.Input((None,), dtype="int64", name="flips")
-        objects["mask_size"] = keras.Input((2,), dtype="int32", name="mask_size")
-        objects["to_mask"] = keras.Input((4,), name="to_mask")
     found = Proposals(1000, 2000, strides=proposals.strides, name="training_proposals")(
         [ops.cast(objects["size"], "float32"), logits, differences]
     )
@@ -60,7 +59,7 @@ def training_network(network, classes, regions=512):
     align = RoIAlign(roi.BINS, name="training_box_align")
     scores, changes = network.get_layer("box_head")(align([drawn["rois"], *fine]))
     losses |= BoxLosses(name="box_losses")([scores, changes, drawn])
-    if "flips" in objects:
+    if any(layer.name == "mask_head" for layer in network.layers):
         positive = Positive(round(regions * POSITIVE_REGIONS), name="positive")(drawn)
         align = RoIAlign(mask_decoder.BINS, name="training_mask_align")
         masks = network.get_layer("mask_head")(align([positive["rois"], *fine]))

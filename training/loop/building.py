@@ -55,7 +55,7 @@ def make_trainer(
             _check_finite(network, weights)
         if rematerialized:
             rematerialize(network, rematerialized)
-        metrics = task.make_metrics(source)
+        metrics = task.make_metrics(recipe, source)
         if task.make_loss is not None:
             task = dataclasses.replace(task, loss=task.make_loss(recipe.settings))
         trainer = Trainer(network, task, metrics, recipe.accumulate, recipe.ema_decay)

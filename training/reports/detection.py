@@ -31,6 +31,7 @@ class DetectionReport(Report):
         self._sizes = []  # height and width of each image
         self._worst = []  # (share of errors, index, image, truth, detections), the most first
         self._examples = []
+        self._masked = False
         self._evaluated = None
 
     def add(self, images, outputs, targets):
@@ -45,9 +46,10 @@ class DetectionReport(Report):
         self.images += 1
         self._sizes.append((height, width))
         real = target["labels"] >= 0
-        masks = encoded_masks(target["flips"], len(real), *target["mask_size"])
-        if not self.source.masks:
-            masks = [None] * len(real)
+        self._masked = "masks" in answer
+        masks = [None] * len(real)
+        if self._masked:
+            masks = encoded_masks(target["flips"], len(real), *target["mask_size"])
         for place in np.flatnonzero(real):
             row = {
                 "id": len(self.truth) + 1,
@@ -102,7 +104,7 @@ class DetectionReport(Report):
         if self._evaluated is None:
             truth, self._evaluated = self._index(self.truth), {}
             for name, kind in KINDS.items():
-                if name == "mask" and not self.source.masks:
+                if name == "mask" and not self._masked:
                     continue
                 rows = [
                     {**row, "id": place + 1, "iscrowd": 0, "area": _area(row, kind)}

@@ -79,8 +79,8 @@ class Task:
             tested whatever it has.
         count: `targets` to float32 `[b]`: what each image adds to the number by which the sum of
             the losses is divided, over all replicas. Images, unless given.
-        make_metrics: `source` to a list of `keras.metrics.Metric`, updated with targets, outputs
-            and a weight for each image.
+        make_metrics: `(recipe, source)` to a list of `keras.metrics.Metric`, updated with targets,
+            outputs and a weight for each image.
         parts: Names of the metrics that are parts of the loss, shown apart.
         validated_whole: Whether validation takes whole images and the report's scores, for a
             finished network that has no loss, or scores that no graph computes.
@@ -110,7 +110,7 @@ class Task:
     smallest_part: int = 1
     pixels: int | None = None
     count: typing.Callable = count_images
-    make_metrics: typing.Callable = lambda source: []
+    make_metrics: typing.Callable = lambda recipe, source: []
     parts: tuple[str, ...] = ()
     validated_whole: bool = False
     score: str = "loss"

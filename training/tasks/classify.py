@@ -128,7 +128,7 @@ def make_network(recipe, source):
     )
 
 
-def make_metrics(source):
+def make_metrics(recipe, source):
     """Accuracy, and top-5 accuracy where there are more than 5 classes."""
     metrics = [keras.metrics.CategoricalAccuracy(name="accuracy")]
     if len(source.labels) > TOP:

@@ -61,6 +61,11 @@ class Settings:
             )
 
 
+def has_masks(recipe, source):
+    """Whether a recipe's network finds masks of the objects of a source."""
+    return source.masks and Settings(**recipe.settings).masks
+
+
 def make_network(recipe, source):
     """Builds the detector of a recipe, from images in 0..255 and objects to losses."""
     settings = Settings(**recipe.settings)
@@ -71,7 +76,7 @@ def make_network(recipe, source):
         config,
         len(source.labels),
         channels=settings.channels,
-        masks=settings.masks and source.masks,
+        masks=has_masks(recipe, source),
         output_norms=settings.output_norms,
         drop_path_rate=recipe.drop_path_rate,
     )
@@ -97,6 +102,11 @@ class PartialLoss(keras.metrics.Mean):
     def update_state(self, targets, outputs, sample_weight=None):
         """Takes the outputs of the trained network into account."""
         super().update_state(outputs[self.name], sample_weight=sample_weight)
+
+
+def make_metrics(recipe, source):
+    """The mean of each loss."""
+    return [PartialLoss(name) for name in LOSSES if name != "masks" or has_masks(recipe, source)]
 
 
 def make_inference(network, settings):
@@ -184,7 +194,7 @@ TASK = Task(
     loss=lambda outputs, targets: tf.add_n(list(outputs.values())),
     finish=lambda network: network.detector,
     make_inference=make_inference,
-    make_metrics=lambda source: [PartialLoss(name) for name in LOSSES[: 4 + source.masks]],
+    make_metrics=make_metrics,
     parts=LOSSES,
     score="box_ap",
     class_score="ap",

@@ -33,7 +33,7 @@ def test_settings_of_the_recipe_may_change_the_loss():
         return lambda outputs, targets: settings["factor"] * tf.reduce_sum(outputs, axis=-1)
 
     recipe = dataclasses.replace(RECIPE, settings={"factor": 3.0})
-    task = dataclasses.replace(TASK, make_loss=make_loss, make_metrics=lambda source: [])
+    task = dataclasses.replace(TASK, make_loss=make_loss, make_metrics=lambda recipe, source: [])
     trainer, _ = make_trainer(STRATEGY, recipe, task, SOURCE, 5)
     np.testing.assert_array_equal(trainer.task.loss(tf.ones((2, 7)), None), [21.0, 21.0])
     unchanged, _ = make_trainer(STRATEGY, RECIPE, TASK, SOURCE, 5)

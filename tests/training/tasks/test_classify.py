@@ -112,7 +112,7 @@ def test_the_loss_is_cross_entropy():
 @pytest.mark.parametrize(("classes", "names"), [(5, ["accuracy"]), (7, ["accuracy", "top5"])])
 def test_top5_is_for_more_than_five_classes(classes, names):
     source = dataclasses.replace(SOURCE, labels=SOURCE.labels[:classes])
-    assert [metric.name for metric in classify.make_metrics(source)] == names
+    assert [metric.name for metric in classify.make_metrics(RECIPE, source)] == names
 
 
 def test_one_class_alone_is_refused(tmp_path):

@@ -38,7 +38,7 @@ def source(tmp_path_factory):
 def trainer(source):
     keras.utils.set_random_seed(0)
     network = TASK.make_network(RECIPE, source)
-    made = Trainer(network, TASK, TASK.make_metrics(source))
+    made = Trainer(network, TASK, TASK.make_metrics(RECIPE, source))
     made.compile(make_optimizer(RECIPE, 5, ()), jit_compile=False)
     made.optimizer.build(network.trainable_variables)
     return made
@@ -70,6 +70,24 @@ def test_steps_log_every_loss(source, trainer):
     assert np.isfinite(list(found.values())).all()
     parts = sum(value for name, value in found.items() if name != "loss")
     assert found["loss"] == pytest.approx(parts, rel=1e-5)
+
+
+def test_boxes_alone_are_trained_too(source):
+    """On data with masks, of which `masks=False` makes no use."""
+    recipe = dataclasses.replace(RECIPE, settings=RECIPE.settings | {"masks": False})
+    network = TASK.make_network(recipe, source)
+    assert "masks" not in TASK.finish(network).output
+    made = Trainer(network, TASK, TASK.make_metrics(recipe, source))
+    made.compile(make_optimizer(recipe, 5, ()), jit_compile=False)
+    made.optimizer.build(network.trainable_variables)
+    made.fit(batches(source), shuffle=False, verbose=0)
+    assert set(made.get_metrics_result()) == {"loss", *LOSSES} - {"masks"}
+    infer = TASK.make_inference(made.finished, recipe.settings)
+    transforms = TASK.make_transforms(recipe, source)
+    reports = evaluate_networks(
+        {"": infer}, TASK, source, "validation", transforms, 2, Unreadable(0)
+    )
+    assert {name.split("_")[0] for name in reports[""].scores()} == {"box"}
 
 
 def test_losses_are_finite_whatever_the_objects_are(source, trainer):
@@ -123,7 +141,7 @@ def test_it_learns_eight_images_by_heart(tmp_path):
     )
     keras.utils.set_random_seed(0)
     steps = 300
-    trainer = Trainer(TASK.make_network(recipe, source), TASK, TASK.make_metrics(source))
+    trainer = Trainer(TASK.make_network(recipe, source), TASK, TASK.make_metrics(recipe, source))
     trainer.compile(make_optimizer(recipe, steps, ()), jit_compile=False)
     trainer.optimizer.build(trainer.network.trainable_variables)
     transforms = TASK.make_transforms(recipe, source)
