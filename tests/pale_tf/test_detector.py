@@ -242,7 +242,7 @@ def test_boxes_and_scores_are_float32_under_mixed_precision(policy):
     dtype = policy.removeprefix("mixed_")
     assert model.get_layer("fpn_P2").compute_dtype == dtype
     assert model.get_layer("box_align").output.dtype == dtype
-    for name in ("proposals", "image_sizes", "detections", "masks"):
+    for name in ("rpn_objectness", "rpn_differences", "proposals", "image_sizes", "detections"):
         assert model.get_layer(name).compute_dtype == "float32"
     x = images(33, 2049, 1)  # a width that neither dtype knows
     for training in (False, True):
@@ -255,6 +255,18 @@ def test_boxes_and_scores_are_float32_under_mixed_precision(policy):
     assert sizes.dtype == rois.dtype == "float32"
     assert rois[..., 2].max() == 2049
     assert (rois != np.asarray(keras.ops.cast(keras.ops.cast(rois, dtype), "float32"))).any()
+
+
+def test_no_tensor_of_a_rank_above_4(model):
+    static = make(input_shape=(96, 96, 3))
+    for network, size in ((model, (None, None)), (static, (96, 96))):
+        spec = tf.TensorSpec((None, *size, 3))
+        graph = tf.function(network).get_concrete_function(spec).graph
+        inner = [f.graph for f in graph._functions.values() if hasattr(f, "graph")]  # of loops
+        operations = [op for g in (graph, *inner) for op in g.get_operations()]
+        tensors = [output for op in operations for output in op.outputs]
+        ranks = [t.shape.rank or 0 for t in tensors if t.dtype != tf.resource]
+        assert max(ranks) == 4
 
 
 @pytest.mark.parametrize("dtype", ["float32", *["bfloat16"] * HAS_BFLOAT16])
