@@ -5,7 +5,7 @@ from pale_tf import pale_detector
 CLASSES = 80
 
 
-def make_detector(network, height, width):
+def make_detector(network, height, width, **options):
     """Builds a network of `pale_tf.configs.NETWORKS` with Mask R-CNN and random weights.
 
     It finds 1,000 RoIs and 100 masks in an image. Swin and CSWin norm the levels of their pyramid;
@@ -17,4 +17,5 @@ def make_detector(network, height, width):
         (height, width, 3),
         output_norms=not network.startswith("pale"),
         drop_path_rate=0.0,
+        **options,
     )

@@ -17,15 +17,29 @@ from common.files import replacing, write_json
 DOCUMENT = DOCS / "benchmarks.md"
 
 
-def parse_flags(description, name, argv):
-    """The flags of a benchmark. Other results than the committed ones leave the document alone."""
-    results = RESULTS / f"{name}.json"
+def parse_flags(description, name, argv, tasks=()):
+    """The flags of a benchmark. Other results than the committed ones leave the document alone.
+
+    Args:
+        description: Text of the program.
+        name: Of the benchmark.
+        argv: Words of the command line, or None for those of the program.
+        tasks: What `--task` chooses from, if the benchmark has several; the first one by default.
+
+    Returns:
+        The flags, and `name`: of the results, which those of another task than the first end in.
+    """
     parser = make_parser(name, description)
+    if tasks:
+        parser.add_argument("--task", choices=tasks, default=tasks[0], help=f"({tasks[0]})")
     parser.add_argument("--quick", action="store_true", help="fewer of everything, in 50 seconds")
-    parser.add_argument("--json", type=pathlib.Path, help=f"(default: {results.relative_to(ROOT)})")
+    folder = RESULTS.relative_to(ROOT)
+    parser.add_argument("--json", type=pathlib.Path, help=f"(default: a file in {folder})")
     flags = parser.parse_args(argv)
+    flags.name = f"{name}_{flags.task}" if tasks and flags.task != tasks[0] else name
+    results = RESULTS / f"{flags.name}.json"
     if flags.json is None and flags.quick:
-        flags.json = pathlib.Path(tempfile.mkdtemp(prefix="benchmark-")) / f"{name}.json"
+        flags.json = pathlib.Path(tempfile.mkdtemp(prefix="benchmark-")) / results.name
     flags.json = flags.json or results
     flags.document = DOCUMENT if flags.json == results else None
     return flags
