@@ -161,8 +161,7 @@ def measure_parts(parts, repetitions):
 
 
 def part_rows(result):
-    """Heading and rows of the table of parts; the last part is the whole. Convolutions are products,
-    too."""
+    """Heading and rows of the table of parts, the whole network last. Convolutions are products."""
     medians = {name: statistics.median(value) for name, value in result["seconds"].items()}
     *parts, whole = medians
     total = sum(medians[name] for name in parts)
