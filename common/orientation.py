@@ -52,7 +52,8 @@ def reversed_axes(orientation):
 
 def upright_sides(sides, orientation):
     """Height and width of an image once turned, `[2]`, from those as it is stored."""
-    return tf.where(tf.convert_to_tensor(orientation) >= 5, sides[::-1], sides)
+    # With a slice [::-1], the remapper of TensorFlow 2.21 may fail, and then fuses no operations.
+    return tf.where(tf.convert_to_tensor(orientation) >= 5, tf.reverse(sides, [0]), sides)
 
 
 def turn(image, orientation):

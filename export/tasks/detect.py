@@ -124,7 +124,9 @@ def boxes_in_image(boxes, region, own):
         region: Height and width of the image in that, int32 `[2]`.
         own: Height and width of the image itself, int32 `[2]`.
     """
-    region, own = (tf.tile(tf.cast(sides, tf.float32)[::-1], [2]) for sides in (region, own))
+    region, own = (
+        tf.tile(tf.reverse(tf.cast(sides, tf.float32), [0]), [2]) for sides in (region, own)
+    )
     return tf.clip_by_value(boxes * (own / region), 0.0, own)
 
 
