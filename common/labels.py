@@ -3,7 +3,6 @@
 import unicodedata
 
 from common.errors import SettingError
-from pale_tf import names
 
 # Unicode's categories of control characters, line and paragraph separators, and of what is no text.
 _UNPRINTABLE = ("Cc", "Zl", "Zp", "Cs")
@@ -58,5 +57,7 @@ def labels_of(trained):
 
 def classes_of(network):
     """The number of classes of a network: as in `labels_of`."""
+    from pale_tf import names  # with Keras, which takes seconds to import; wrong flags need neither
+
     heads = [layer for layer in network.layers if layer.name == names.BOX_HEAD]
     return heads[0].classes if heads else network.output_shape[-1]

@@ -196,8 +196,8 @@ def pictures(answer, file):
     sides = np.tile(image.shape[1::-1], 2)
     drawn = []
     for box, label, score, mask in objects:
-        if (box < -OUTSIDE).any() or (box > sides + OUTSIDE).any():
-            raise ValueError("a box must lie within its image")
+        if (box < -OUTSIDE).any() or (box > sides + OUTSIDE).any() or (box[2:] < box[:2]).any():
+            raise ValueError("a box must lie within its image, its right lower corner last")
         if mask is not None:  # pasted one by one: all together may be gigabytes
             mask = functools.partial(paste_mask, mask, box, *image.shape[:2])
         if score >= SHOWN:

@@ -10,6 +10,7 @@ from benchmarks.counts import COUNTS
 from benchmarks.paths import DOCS, RESULTS
 from benchmarks.tables import markdown
 from pale_tf.configs import NETWORKS
+from pale_tf.suppression import TILE
 
 COUNTED = {"pale_t": (21.75, 4.20), "pale_s": (48.31, 8.98), "pale_b": (85.32, 15.53)}
 
@@ -180,14 +181,19 @@ def test_parameters_of_a_detector_by_hand(small_detector):
 
 
 def test_the_heads_of_a_detector_by_hand(small_detector):
-    """Each of 1,000 RoIs and 100 masks; suppression is a product with the matrix of overlaps."""
+    """Each of 1,000 RoIs and 100 masks; suppression is products with matrices of overlaps: of a
+    tile with the boxes before, and, one round of it, with itself."""
     maps = {32: 24 * 40, 64: 12 * 20, 128: 6 * 10, 256: 3 * 5}
     neck = sum(size * 256 * (channels + 9 * 256) for channels, size in maps.items())
     places = [*maps.values(), 2 * 3]
     proposals = sum(places) * 256 * (9 * 256 + 3 + 12)
     boxes = 1000 * 1024 * (7 * 7 * 256 + 1024 + 81 + 320)
     masks = 100 * 14 * 14 * 256 * (4 * 9 * 256 + 4 * 256 + 4 * 80)
-    suppression = sum(min(3 * size, 1000) ** 2 for size in places) + 1000**2
+    suppression = 0
+    for count in (*(min(3 * size, 1000) for size in places), 1000):
+        for begin in range(0, count, TILE):
+            tile = min(TILE, count - begin)
+            suppression += begin * tile + tile**2
     assert small_detector["macs"]["head"] == neck + proposals + boxes + masks + suppression
 
 
