@@ -16,12 +16,13 @@ README = (ROOT / "README.md").read_text()
 def test_python_blocks_run(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    assert len(blocks) == 4
+    assert len(blocks) == 5
     names = {}
     for block in blocks:
         exec(block, names)
     assert names["probabilities"].shape == (2, 1000)
     assert names["scores"].shape == (1, 97, 161, 3)
+    assert names["objects"]["masks"].shape == (1, 100, 28, 28)
     assert names["finer"].input_shape == (None, 192, 320, 3)
     (comment,) = re.findall(r"^# (\{'P2'.*)$", README, flags=re.MULTILINE)
     assert comment in capsys.readouterr().out
