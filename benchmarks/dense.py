@@ -1,7 +1,7 @@
 """Speed of segmentation and detection, and of a detector part by part.
 
 python -m benchmarks.dense                 # a quarter of an hour on two cores
-python -m benchmarks.dense --task detect   # MINUTES
+python -m benchmarks.dense --task detect   # twelve minutes, beside other load
 python -m benchmarks.dense --quick         # in 50 seconds: Pale-N at 128×128, few times
 
 Segmentation is that of one image of 512×512 for 150 classes by Pale-T and Swin-T with UPerNet, on

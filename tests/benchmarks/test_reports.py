@@ -30,6 +30,19 @@ def test_quick_results_leave_the_document_alone():
     assert reports.parse_flags("Text.", "speed", []).document == reports.DOCUMENT
 
 
+def test_results_of_another_task_have_a_name_of_their_own():
+    def flags(*argv):
+        return reports.parse_flags("Text.", "speed", argv, ("segment", "detect"))
+
+    assert (flags().name, flags().json.name) == ("speed", "speed.json")
+    assert (flags("--task", "detect").name, flags("--task", "detect").json.name) == (
+        "speed_detect",
+        "speed_detect.json",
+    )
+    assert flags("--task", "detect").document == reports.DOCUMENT
+    assert flags("--task", "detect", "--json", "other.json").document is None
+
+
 def test_a_plot_is_as_wide_as_a_page(tmp_path):
     reports.save_plot(lambda axes: axes[1].plot([1, 2]), tmp_path / "new" / "x.png", ncols=2)
     with Image.open(tmp_path / "new" / "x.png") as picture:
