@@ -5,10 +5,10 @@ import dataclasses
 import keras
 import numpy as np
 import tensorflow as tf
-from training.detection.run_lengths import flips_of_instances
 
 from benchmarks.detectors import CLASSES as DETECTED
 from training.data.object_sources import ObjectSource
+from training.data.run_lengths import flips_of_instances
 from training.data.sources import Source
 from training.loop.building import make_trainer
 from training.recipe import load_recipe

@@ -41,8 +41,9 @@ def pale_detector(
     https://arxiv.org/abs/1506.01497), Ren et al., NeurIPS 2015; with a Pale Transformer: Wu et al.
     2022. There are no pre-trained weights.
 
-    The graph is mmdetection's, with one difference: RoIAlign takes 2×2 samples of each bin, where
-    mmdetection takes more of them in larger boxes.
+    The graph is mmdetection's, with two differences, which keep shapes known: RoIAlign takes 2×2
+    samples of each bin, where mmdetection takes more of them in larger boxes; and suppression looks
+    at the best 1,000 boxes of an image, over all classes.
 
     Args:
         config: `"nano"`, `"tiny"`, `"small"`, `"base"`, a name in `pale_tf.configs.NETWORKS`, or a

@@ -57,7 +57,7 @@ class RoIAlign(keras.layers.Layer):
         return {**super().get_config(), "bins": self.bins, "strides": self.strides}
 
     def _look_up(self, table, levels, rois):
-        """What is inside of RoIs `[B, r, 4]`, by what `_join` gives: `[B, r, bins·bins·C]`."""
+        """Looks up RoIs `[B, r, 4]` in the results of `_join`: `[B, r, bins·bins·C]`."""
         batch, channels = ops.shape(rois)[0], table.shape[-1]
         places = ops.shape(table)[0] // batch
         chosen = ops.take(levels, level_of(rois, len(self.strides)), axis=0)  # [B, r, 4]

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from training.detection.run_lengths import is_inside
 
 from benchmarks import training_step
+from training.data.run_lengths import is_inside
 
 
 @pytest.mark.slow

@@ -11,7 +11,6 @@
 
 import collections
 import json
-import math
 import os
 import pathlib
 import random
@@ -28,6 +27,7 @@ FOLDERS = {**SPLIT_FOLDERS, "valid": "validation"}
 IMAGE_FOLDERS = ("images", "JPEGImages")
 # What an annotation file must have: lists of dicts.
 LISTS = ("images", "annotations", "categories")
+LARGEST = 2.0**31  # of a number that is a place or an area, in pixels
 
 
 class Objects(typing.NamedTuple):
@@ -129,7 +129,13 @@ def annotation_files(root):
         for path in sorted((root / "annotations").glob("instances_*.json")):
             found[_split_of(path.stem.removeprefix("instances_"))].append(path)
     if not any(found.values()):
-        found[UNSPLIT] = sorted(root.glob("*.json"))[:1]
+        found[UNSPLIT] = sorted(root.glob("*.json"))
+        if len(found[UNSPLIT]) > 1:
+            names = ", ".join(path.name for path in found[UNSPLIT])
+            raise SettingError(
+                f"`dataset`: {root} must have one file of annotations; give its path. Received: "
+                f"{names}"
+            )
     found = {split: paths for split, paths in found.items() if paths}
     if len(found) > 1 and UNSPLIT in found:
         raise SettingError(
@@ -182,15 +188,15 @@ def _categories(read):
                     f"`dataset`: the category {number} is {names[number]!r} and, in {path}, "
                     f"{name!r}"
                 )
-    used = {a.get("category_id") for content in read.values() for a in content["annotations"]}
+    used = {str(a.get("category_id")) for content in read.values() for a in content["annotations"]}
     parents = {
-        category.get("supercategory")
+        str(category.get("supercategory"))
         for content in read.values()
         for category in content["categories"]
         if category["id"] != 0
     }
     # Roboflow's category 0 is the parent of the others, labelme2coco's is the background.
-    if 0 in names and 0 not in used and names[0] in {*parents, "_background_"}:
+    if 0 in names and "0" not in used and names[0] in {*parents, "_background_"}:
         del names[0]
     return dict(sorted(names.items()))
 
@@ -203,12 +209,16 @@ def _objects(path, root, content, places, segmented, passed_over):
         size = image.get("height"), image.get("width")
         if not isinstance(image.get("file_name"), str) or not all(_is_count(x) for x in size):
             passed_over["image without file_name, height or width"].append(f"{path}: {image}")
-        elif image.get("id") in images:
+        elif type(image.get("id")) not in (int, str):
+            passed_over["image whose id is neither an integer nor a text"].append(
+                f"{path}: {image['file_name']}"
+            )
+        elif image["id"] in images:
             passed_over["image with the id of another one"].append(f"{path}: {image['file_name']}")
         else:
-            images[image.get("id")] = image
+            images[image["id"]] = image
     for annotation in content["annotations"]:
-        if annotation.get("image_id") in images:
+        if _known(annotation.get("image_id"), images):
             of_image[annotation["image_id"]].append(annotation)
         else:
             passed_over["object of an unknown image"].append(_named(path, annotation))
@@ -240,7 +250,7 @@ def _objects(path, root, content, places, segmented, passed_over):
 def _object(annotation, height, width, places, segmented):
     """Box, label, whether it is a crowd, area, and the mask's runs; a `ValueError` says why an
     annotation is no object."""
-    if annotation.get("category_id") not in places:
+    if not _known(annotation.get("category_id"), places):
         raise ValueError("object of an unknown category")
     box = annotation.get("bbox")
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_finite, box)):
@@ -262,6 +272,11 @@ def _object(annotation, height, width, places, segmented):
     return (x1, y1, x2, y2), places[annotation["category_id"]], crowd, area, runs
 
 
+def _known(number, numbers):
+    """Whether a value of a JSON file, which may be a list, is among some numbers."""
+    return isinstance(number, int | str) and number in numbers
+
+
 def _named(path, annotation):
     return f"annotation {annotation.get('id')} of {path}"
 
@@ -271,7 +286,7 @@ def _is_count(value):
 
 
 def _is_finite(value):
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and abs(value) < LARGEST
 
 
 def _image_folders(path, root):

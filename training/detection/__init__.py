@@ -1,1 +1,1 @@
-"""What a detector is trained on: which boxes stand for which objects, and samples of them."""
+"""Training of detectors: transforms, assignment of boxes to objects, samples, losses."""

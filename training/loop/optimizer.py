@@ -33,7 +33,7 @@ def make_schedule(recipe, steps_per_epoch):
     The peak is in proportion to the batch: `learning_rate` at a batch of `base_batch_size`.
 
     Raises:
-        SettingError: If there is no such decay, or `drops` do not go with it.
+        SettingError: If there is no such decay, or `drops` do not go with it or with the epochs.
     """
     if recipe.schedule not in SCHEDULES:
         raise SettingError(
@@ -43,6 +43,10 @@ def make_schedule(recipe, steps_per_epoch):
         raise SettingError(
             "`drops` must be given for the schedule `steps`, and for no other. Received: "
             f"{recipe.drops} with {recipe.schedule!r}"
+        )
+    if any(drop >= recipe.epochs for drop in recipe.drops):
+        raise SettingError(
+            f"`drops` must be before the last epoch, {recipe.epochs}. Received: {recipe.drops}"
         )
     options = {}
     if recipe.drops:

@@ -45,14 +45,14 @@ class DetectionReport(Report):
         index, (height, width) = self.images, image.shape[:2]
         self.images += 1
         self._sizes.append((height, width))
-        real = target["labels"] >= 0
+        real, truth = target["labels"] >= 0, []
         self._masked = "masks" in answer
         masks = [None] * len(real)
         if self._masked:
             masks = encoded_masks(target["flips"], len(real), *target["mask_size"])
         for place in np.flatnonzero(real):
             row = {
-                "id": len(self.truth) + 1,
+                "id": len(self.truth) + len(truth) + 1,
                 "image_id": index,
                 "category_id": int(target["labels"][place]),
                 "bbox": as_coco(target["boxes"][place]),
@@ -61,14 +61,16 @@ class DetectionReport(Report):
             }
             if masks[place] is not None:
                 row["segmentation"] = masks[place]
-            self.truth.append(row)
-        self.found.extend(results(answer, index, height, width))
-        self._remember(image, index)
+            truth.append(row)
+        found = results(answer, index, height, width)
+        self.truth.extend(truth)
+        self.found.extend(found)
+        self._remember(image, index, truth, found)
 
-    def _remember(self, image, index):
+    def _remember(self, image, index, truth, found):
         """Keeps an image if it is among those with most errors."""
-        truth = [row for row in self.truth if row["image_id"] == index and not row["iscrowd"]]
-        found = [row for row in self.found if row["image_id"] == index and row["score"] >= SHOWN]
+        truth = [row for row in truth if not row["iscrowd"]]
+        found = [row for row in found if row["score"] >= SHOWN]
         self._worst.append(
             (_errors(truth, found), index, image.round().astype("uint8"), truth, found)
         )

@@ -82,6 +82,48 @@ def test_files_that_are_not_of_coco(content, message, tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"image_id": [0]}, "object of an unknown image"),
+        ({"category_id": {}}, "object of an unknown category"),
+        ({"category_id": None}, "object of an unknown category"),
+        ({"bbox": [0, 0, 10**400, 5]}, "object whose bbox is not four numbers"),
+        (
+            {"segmentation": {"counts": [2**70], "size": [HEIGHT, WIDTH]}},
+            "object with a mask whose counts are neither runs nor text",
+        ),
+    ],
+    ids=str,
+)
+def test_values_of_other_kinds_are_named(change, words, tmp_path):
+    LAYOUTS["cvat"](tmp_path)
+    path = tmp_path / "annotations" / "instances_default.json"
+    content = json.loads(path.read_text())
+    content["annotations"][0] |= change
+    content["categories"][0]["supercategory"] = ["shapes"]
+    path.write_text(json.dumps(content))
+    (line,) = open_object_source(f"coco:{tmp_path}").passed_over
+    assert line.startswith(f"1 {words}, such as annotation 40 of ")
+
+
+def test_images_without_a_number_are_named(tmp_path):
+    LAYOUTS["cvat"](tmp_path)
+    path = tmp_path / "annotations" / "instances_default.json"
+    content = json.loads(path.read_text())
+    content["images"] += [{**content["images"][0], "id": number} for number in (None, [3])]
+    path.write_text(json.dumps(content))
+    (line,) = open_object_source(f"coco:{tmp_path}").passed_over
+    assert line.startswith("2 image whose id is neither an integer nor a text, such as ")
+
+
+def test_of_two_annotation_files_none_is_taken(tmp_path):
+    LAYOUTS["labelme"](tmp_path)
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(SettingError, match=r"one file of annotations.*annotations.json, config.j"):
+        open_object_source(f"coco:{tmp_path}")
+
+
 def test_names_that_leave_the_folder_are_missing(tmp_path):
     LAYOUTS["label_studio"](tmp_path / "set")
     path = tmp_path / "set" / "result.json"

@@ -71,6 +71,12 @@ def test_drops_that_do_not_go_with_the_schedule_are_refused(schedule, drops):
         make_schedule(recipe, steps_per_epoch=7)
 
 
+def test_drops_after_the_run_are_refused():
+    recipe = dataclasses.replace(RECIPE, epochs=6, schedule="steps", drops=[4, 8])
+    with pytest.raises(SettingError, match=r"`drops` must be before the last epoch, 6. .*\[4, 8\]"):
+        make_schedule(recipe, steps_per_epoch=7)
+
+
 def test_a_short_run_warms_up_for_half_of_it():
     recipe = dataclasses.replace(RECIPE, epochs=1, warmup_epochs=3, learning_rate=0.5)
     schedule = make_schedule(recipe, steps_per_epoch=4)
