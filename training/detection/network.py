@@ -10,6 +10,7 @@ from pale_tf.decoders import masks as mask_decoder
 from pale_tf.decoders import roi
 from pale_tf.decoders.roi_align import RoIAlign
 from pale_tf.decoders.rpn import Proposals
+from pale_tf.detector import STRIDE
 from training.detection.assignment import IGNORED, assign, sample
 from training.detection.losses import box_losses, mask_loss, proposal_losses
 from training.detection.masks import SIDE, mask_targets
@@ -109,13 +110,18 @@ class ProposalLosses(_Float32):
         differences = [tf.reshape(tf.cast(x, tf.float32), (batch, -1, 4)) for x in differences]
 
         def draw(inputs):
-            boxes, labels, crowds, seed = inputs
+            boxes, labels, crowds, seed, size = inputs
             assigned = assign(placed, boxes, labels >= 0, crowds, 0.7, 0.3, 0.3)
+            # In a batch of several shapes, much of an image may be padding, where there is nothing.
+            own = -(-size // STRIDE) * STRIDE  # what it would be padded to by itself
+            middles = 0.5 * (placed[:, :2] + placed[:, 2:])
+            inside = tf.reduce_all(middles < tf.cast(own[::-1], tf.float32), axis=1)
+            assigned = tf.where(inside, assigned, IGNORED)
             return assigned, *sample(assigned, ANCHORS, POSITIVE_ANCHORS, seed)
 
         assigned, drawn, there = tf.map_fn(
             draw,
-            (objects["boxes"], objects["labels"], objects["crowds"], objects["seed"]),
+            tuple(objects[name] for name in ("boxes", "labels", "crowds", "seed", "size")),
             fn_output_signature=(tf.int32, tf.int32, tf.bool),
         )
         entropy, off = proposal_losses(

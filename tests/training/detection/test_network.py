@@ -15,7 +15,13 @@ from tests.training.coco_folder import bounds
 from tests.training.detection import losses_oracle
 from tests.training.detection.test_masks import bitmaps, flips_of, look_up
 from training.detection.assignment import assign, sample
-from training.detection.network import ANCHORS, LOSSES, RegionSamples, training_network
+from training.detection.network import (
+    ANCHORS,
+    LOSSES,
+    ProposalLosses,
+    RegionSamples,
+    training_network,
+)
 
 SMALL = PaleConfig("one", 8, (1, 1, 1, 1), (2, 2, 2, 2))
 CLASSES, REGIONS = 3, 16
@@ -183,6 +189,26 @@ def test_losses_of_anchors_equal_the_oracle(inner, maps, weights):
         )
         np.testing.assert_allclose(inner["objectness"][image], expected[0], rtol=1e-4)
         np.testing.assert_allclose(inner["anchors"][image], expected[1], rtol=1e-4)
+
+
+def test_anchors_in_the_padding_of_a_batch_do_not_count():
+    """An image of 40×50 pixels is padded to 64×64 by itself, and to 64×128 in this batch."""
+    rng = np.random.default_rng(1)
+    shapes = [(2, 64 // stride, 128 // stride) for stride in (4, 8, 16, 32, 64)]
+    logits = [rng.normal(size=(*shape, 3)).astype("float32") for shape in shapes]
+    differences = [rng.normal(size=(*shape, 12)).astype("float32") for shape in shapes]
+    objects = {name: value for name, value in example()[0].items() if name != "image"}
+    objects["size"] = tf.constant([[40, 50], [64, 128]])
+    layer = ProposalLosses((4, 8, 16, 32, 64))
+    variables = [tf.Variable(x) for x in logits]
+    with tf.GradientTape() as tape:
+        losses = layer([variables, differences, objects])
+        total = tf.reduce_sum(losses["objectness"])
+    for stride, gradient in zip((4, 8, 16, 32, 64), tape.gradient(total, variables), strict=True):
+        drawn = np.asarray(gradient).any(axis=-1)
+        inside = 64 // stride
+        assert not drawn[0, :, inside:].any()
+        assert stride > 16 or (drawn[0, :, :inside].any() and drawn[1, :, inside:].any())
 
 
 def test_regions_are_those_of_objects_and_of_none(inner):
