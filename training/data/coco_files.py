@@ -228,9 +228,12 @@ def _objects(path, root, content, places, segmented, passed_over):
         rows = []
         for annotation in of_image[number]:
             try:
-                rows.append(_object(annotation, height, width, places, segmented))
+                row, fault = _object(annotation, height, width, places, segmented)
+                rows.append(row)
             except ValueError as error:
-                passed_over[str(error)].append(_named(path, annotation))
+                fault = str(error)
+            if fault is not None:
+                passed_over[fault].append(_named(path, annotation))
         boxes, labels, crowds, areas, runs = zip(*rows, strict=True) if rows else [()] * 5
         found.append(
             Objects(
@@ -248,8 +251,17 @@ def _objects(path, root, content, places, segmented, passed_over):
 
 
 def _object(annotation, height, width, places, segmented):
-    """Box, label, whether it is a crowd, area, and the mask's runs; a `ValueError` says why an
-    annotation is no object."""
+    """Reads an annotation.
+
+    An object whose mask is faulty becomes a crowd: left out, it would be learned as background.
+
+    Returns:
+        Box, label, whether it is a crowd, area, and the mask's runs; and what is wrong with the
+        mask, or None.
+
+    Raises:
+        ValueError: If it is no object; the text says why.
+    """
     if not _known(annotation.get("category_id"), places):
         raise ValueError("object of an unknown category")
     box = annotation.get("bbox")
@@ -259,17 +271,17 @@ def _object(annotation, height, width, places, segmented):
     x1, y1, x2, y2 = max(x, 0), max(y, 0), min(x + w, width), min(y + h, height)
     if x2 <= x1 or y2 <= y1:
         raise ValueError("object whose bbox is empty or outside of its image")
-    runs = np.zeros(0, "int32")
+    crowd, fault, runs = bool(annotation.get("iscrowd")), None, np.zeros(0, "int32")
     if segmented:
         try:
             runs = runs_of(annotation.get("segmentation"), height, width)
         except ValueError as error:
-            raise ValueError(f"object with {error}") from error
-    crowd = bool(annotation.get("iscrowd"))
+            crowd, fault = True, f"object with {error}"
+            runs = runs_of([[x1, y1, x2, y1, x2, y2, x1, y2]], height, width)
     area = annotation.get("area")
     if not _is_finite(area) or area <= 0:
         area = (x2 - x1) * (y2 - y1)
-    return (x1, y1, x2, y2), places[annotation["category_id"]], crowd, area, runs
+    return ((x1, y1, x2, y2), places[annotation["category_id"]], crowd, area, runs), fault
 
 
 def _known(number, numbers):

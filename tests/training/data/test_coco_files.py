@@ -58,7 +58,9 @@ def test_faults_are_named_and_counted(tmp_path):
     }
     assert len(examples) == 20
     assert examples["007.jpg"][0] == b""
-    assert [len(examples[f"{i:03}.jpg"][1]["labels"]) for i in range(6)] == [0, 0, 0, 0, 2, 2]
+    assert [len(examples[f"{i:03}.jpg"][1]["labels"]) for i in range(6)] == [0, 1, 0, 1, 2, 2]
+    for name in ("001.jpg", "003.jpg"):  # their masks are faulty
+        assert examples[name][1]["crowds"].numpy().tolist() == [True]
     boxes = examples["004.jpg"][1]["boxes"].numpy()
     assert [0.0, 0.0, 1.0, 1.0] in boxes.tolist()
     assert sorted(examples["005.jpg"][1]["crowds"].numpy()) == [False, True]
