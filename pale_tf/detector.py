@@ -100,14 +100,14 @@ def pale_detector(
         [sizes, list(objectness.values()), list(differences.values())]
     )
     fine = [pyramid[level] for level in ("P2", "P3", "P4", "P5")]
-    aligned = RoIAlign(roi.BINS, name="box_align")([rois, *fine])
+    aligned = RoIAlign(roi.BINS, name=names.BOX_ALIGN)([rois, *fine])
     logits, differences = roi.BoxHead(classes, 4 * channels, name=names.BOX_HEAD)(aligned)
     outputs = roi.Detections(max_detections, score_threshold, nms_threshold, name=names.DETECTIONS)(
         [sizes, rois, logits, differences]
     )
     if masks:
         aligned = RoIAlign(mask_decoder.BINS, name="mask_align")([outputs["boxes"], *fine])
-        mask_logits = mask_decoder.MaskHead(classes, name="mask_head")(aligned)
+        mask_logits = mask_decoder.MaskHead(classes, name=names.MASK_HEAD)(aligned)
         found = mask_decoder.MaskOfClass(name="masks")(
             [mask_logits, outputs["classes"], outputs["scores"]]
         )

@@ -40,6 +40,7 @@ LOGITS = "logits"
 PROBABILITIES = "probabilities"
 RPN_OBJECTNESS, RPN_DIFFERENCES = "rpn_objectness", "rpn_differences"
 PROPOSALS, BOX_HEAD, DETECTIONS = "proposals", "box_head", "detections"
+BOX_ALIGN, MASK_HEAD = "box_align", "mask_head"
 STAGES = (1, 2, 3, 4)
 LEVELS = ("P2", "P3", "P4", "P5")
 

@@ -1,4 +1,4 @@
-"""What is timed of segmenters and detectors, and the tables of their speed."""
+"""Parts of segmenters and detectors that are timed, and the tables of their speed."""
 
 import importlib
 import json

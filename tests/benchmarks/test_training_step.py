@@ -26,7 +26,7 @@ def test_trains_a_detector():
 
 
 def test_objects_are_the_targets_of_a_detector():
-    """What lies inside of a rectangle that no other one covers is inside of its mask."""
+    """Pixels inside of a rectangle that no other one covers are inside of its mask."""
     targets = training_step.objects_in(40, 60, np.random.default_rng(0))
     targets = {name: value[0].numpy() for name, value in targets.items()}
     last = training_step.OBJECTS - 1

@@ -56,7 +56,7 @@ def assert_same(found, expected, tolerance=1e-4):
 
 
 def check(outputs, height, width, count, classes=CLASSES, most=MOST):
-    """What holds for the outputs of any detector."""
+    """Asserts what holds for the outputs of any detector."""
     assert {name: (value.shape, str(value.dtype)) for name, value in outputs.items()} == {
         "boxes": ((count, most, 4), "float32"),
         "scores": ((count, most), "float32"),

@@ -32,10 +32,11 @@ def runs_of(segmentation, height, width):
             raise ValueError("a mask of another size than its image")
         if isinstance(counts, str):
             runs = _runs_in_text(counts.encode("latin-1", "replace"))
-        elif isinstance(counts, list) and all(type(n) is int and 0 <= n < 2**31 for n in counts):
-            runs = np.asarray(counts, "int64")
+        elif isinstance(counts, list) and all(type(count) is int for count in counts):
+            # Numbers that fit into no image stay such, and fit into 64 bits.
+            runs = np.array([min(max(count, -1), 2**32) for count in counts], "int64")
         else:
-            raise ValueError("a mask whose counts are neither runs nor text")
+            raise ValueError("a mask whose counts are neither integers nor text")
     elif isinstance(segmentation, list) and all(map(_is_polygon, segmentation)):
         polygons = [polygon for polygon in segmentation if len(polygon) >= 6]
         if not polygons:

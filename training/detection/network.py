@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from pale_tf import names
 from pale_tf.anchors import anchors
 from pale_tf.boxes import areas
 from pale_tf.decoders import masks as mask_decoder
@@ -36,10 +37,10 @@ def training_network(network, classes, regions=512):
         and what `training.detection.transforms` calls targets, of one object at least: labels of -1
         are none.
     """
-    proposals = network.get_layer("proposals")
+    proposals = network.get_layer(names.PROPOSALS)
     _, *maps = proposals.input
     logits, differences = maps[: len(maps) // 2], maps[len(maps) // 2 :]
-    fine = network.get_layer("box_align").input[1:]
+    fine = network.get_layer(names.BOX_ALIGN).input[1:]
     objects = {
         "boxes": keras.Input((None, 4), name="boxes"),
         "labels": keras.Input((None,), dtype="int32", name="labels"),
@@ -58,12 +59,12 @@ def training_network(network, classes, regions=512):
     )
     drawn = RegionSamples(classes, regions, name="region_samples")([found, objects])
     align = RoIAlign(roi.BINS, name="training_box_align")
-    scores, changes = network.get_layer("box_head")(align([drawn["rois"], *fine]))
+    scores, changes = network.get_layer(names.BOX_HEAD)(align([drawn["rois"], *fine]))
     losses |= BoxLosses(name="box_losses")([scores, changes, drawn])
-    if any(layer.name == "mask_head" for layer in network.layers):
+    if any(layer.name == names.MASK_HEAD for layer in network.layers):
         positive = Positive(round(regions * POSITIVE_REGIONS), name="positive")(drawn)
         align = RoIAlign(mask_decoder.BINS, name="training_mask_align")
-        masks = network.get_layer("mask_head")(align([positive["rois"], *fine]))
+        masks = network.get_layer(names.MASK_HEAD)(align([positive["rois"], *fine]))
         losses |= MaskLoss(name="mask_loss")([masks, positive, objects])
     return TrainedDetector(network, {"image": network.inputs[0], **objects}, losses)
 

@@ -32,7 +32,7 @@ def listed(driver):
 
 
 def run_node(script, *arguments, given=b""):
-    """What a module beside the page's prints, bytes, when it reads `given`."""
+    """Runs a module beside the page's on `given`, and returns what it prints: bytes."""
     node = ["node", "--input-type=module", "--eval", script, *arguments]
     done = subprocess.run(node, input=given, capture_output=True, cwd=serve.FOLDER)
     assert done.returncode == 0, done.stderr.decode()

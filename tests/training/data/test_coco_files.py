@@ -93,7 +93,7 @@ def test_files_that_are_not_of_coco(content, message, tmp_path):
         ({"bbox": [0, 0, 10**400, 5]}, "object whose bbox is not four numbers"),
         (
             {"segmentation": {"counts": [2**70], "size": [HEIGHT, WIDTH]}},
-            "object with a mask whose counts are neither runs nor text",
+            "object with a mask of runs that do not add up to the pixels of its image",
         ),
     ],
     ids=str,

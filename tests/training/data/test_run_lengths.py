@@ -36,7 +36,7 @@ def runs_in(mask):
 
 
 def looked_up(flips, masks, filling=()):
-    """What `is_inside` says of all pixels, `[objects, H, W]`."""
+    """Asks `is_inside` about all pixels: `[objects, H, W]`."""
     count, height, width = masks.shape
     flips = tf.concat([flips, tf.constant(filling, tf.int64)], axis=0)
     places = np.arange(height * width).reshape(width, height).T.ravel()

@@ -13,7 +13,7 @@ BATCH, ANCHORS, OBJECTS, CLASSES, DRAWN = 3, 20, 4, 5, 12
 
 
 def compute(loss, given, differentiated):
-    """What a loss gives, and the gradients of its sum; all of it finite."""
+    """Computes a loss and the gradients of its sum, all of them finite."""
     given = {name: tf.constant(value) for name, value in given.items()}
     with tf.GradientTape() as tape:
         tape.watch([given[name] for name in differentiated])

@@ -61,7 +61,7 @@ def scene(rng, first):
 
 
 def answer(rng, targets):
-    """What a detector might say: objects, moved, and others."""
+    """Makes up an answer of a detector: objects, moved, and others."""
     count = int(rng.integers(0, MOST + 1))
     real = np.flatnonzero(targets["labels"] >= 0)
     boxes, classes = np.zeros((MOST, 4), "float32"), np.zeros(MOST, "int32")
