@@ -22,7 +22,7 @@ from common.cli import (
 from common.errors import ProgramError, SettingError, WriteError
 from common.locks import locked
 from common.run_files import CONFIG, read_config
-from common.runtime import import_tensorflow
+from common.runtime import import_tensorflow, keep_memory
 from training.distribution.cluster import read_cluster
 from training.recipe import Recipe, load_recipe, read_recipe, recipe_names
 from training.settings import RunSettings
@@ -319,4 +319,5 @@ def check_folder(parser, settings, resume):
 
 
 if __name__ == "__main__":
+    keep_memory()
     main()

@@ -25,6 +25,41 @@ def test_the_cpu_alone_is_seen(monkeypatch):
     assert start(code).stdout == "0\n"
 
 
+RESTARTED = """
+import os, sys
+from common import runtime
+print(os.getpid(), sys.flags.safe_path, sys.argv[1:], os.environ.get("GLIBC_TUNABLES"), flush=True)
+runtime.keep_memory()
+"""
+
+
+def test_a_program_restarts_once_to_keep_memory(tmp_path):
+    """The same process, interpreter, flags and arguments."""
+    program = tmp_path / "program.py"
+    program.write_text(RESTARTED)
+    environment = {k: v for k, v in os.environ.items() if k != "GLIBC_TUNABLES"}
+    environment["PYTHONPATH"] = str(ROOT)
+    command = [sys.executable, "-P", program, "--out", "a b"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+    lines = process.communicate()[0].splitlines()
+    assert process.returncode == 0
+    same = f"{process.pid} True ['--out', 'a b']"
+    assert lines == [f"{same} None", f"{same} {runtime.TUNABLES}"]
+
+
+@pytest.mark.parametrize("libc", [ValueError, AttributeError, None])
+def test_nothing_restarts_without_glibc(libc, monkeypatch):
+    def confstr(name):
+        if libc:
+            raise libc
+        return None
+
+    monkeypatch.setattr(os, "confstr", confstr)
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    monkeypatch.setattr(os, "execve", pytest.fail)
+    runtime.keep_memory()
+
+
 def test_the_import_is_silent():
     code = "from common import runtime; runtime.import_tensorflow(); print('still here')"
     done = start(code, TF_CPP_MIN_LOG_LEVEL=None)
