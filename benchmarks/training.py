@@ -1,10 +1,11 @@
 """Speed of a training step of Pale-T, beside Swin-T in PyTorch.
 
-python -m benchmarks.training              # three minutes on two cores, one of them tracing
+python -m benchmarks.training              # four minutes on two cores, two of them tracing
 python -m benchmarks.training --quick      # in 50 seconds: Pale-N, few times
 
 A step is forward, backward and AdamW on a batch of 8 in float32, without augmentation, as
-training/fit.py does it; each network in a process of its own. Raw results go to
+training/fit.py does it, and once more with memory as glibc hands it out by itself; each in a
+process of its own. Raw results go to
 benchmarks/results/training.json; the table of docs/benchmarks.md is made of them. Swin-T takes part
 if the extra `peers` is installed.
 """
@@ -16,8 +17,10 @@ from benchmarks.peers import FLOPS, has_peers
 from benchmarks.reports import parse_flags, publish
 from benchmarks.timing import in_words, interleave, origin, speed
 from benchmarks.worker import staff, together
+from common.runtime import TUNABLES
 
 BATCH = 8
+KEPT, DEFAULT = {"GLIBC_TUNABLES": TUNABLES}, {"GLIBC_TUNABLES": ""}
 SWIN = "Swin-T, PyTorch"
 PRODUCT = "matrix product, float32"
 
@@ -35,12 +38,16 @@ def measure(network, repetitions):
         Dict of `seconds` of each repetition, by name; `macs` of an image's inference; `flops` of
         the matrix product; and where it comes from.
     """
-    macs = {network: counts.macs()[network]}
+    memories = {network: KEPT, f"{network}, memory by default": DEFAULT}
+    macs = dict.fromkeys(memories, counts.macs()[network])
     with staff() as hire:
         runners = {
-            network: together([hire("benchmarks.training_step:make_step", network, BATCH)]),
-            PRODUCT: together([hire("benchmarks.peers:matrix_product")], "float32"),
+            name: together(
+                [hire("benchmarks.training_step:make_step", network, BATCH, environment=memory)]
+            )
+            for name, memory in memories.items()
         }
+        runners[PRODUCT] = together([hire("benchmarks.peers:matrix_product")], "float32")
         if has_peers():
             runners[SWIN] = together([hire("benchmarks.peers:swin_training", BATCH)])
             macs[SWIN] = counts.macs()["swin_t"]

@@ -8,6 +8,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import matplotlib.ticker
 import numpy as np
 
 NAMED_CLASSES = 40  # more names than that cannot be read
@@ -39,6 +40,7 @@ def plot_curves(history, quantities, path):
             if points:
                 axis.plot(*zip(*points, strict=True), label=label)
         axis.set(xlabel="epoch", ylabel=quantity)
+        axis.xaxis.set_major_locator(matplotlib.ticker.MaxNLocator(integer=True))
         axis.grid(alpha=0.3)
         axis.legend()
     _save(figure, path)

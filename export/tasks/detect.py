@@ -62,7 +62,8 @@ def compare(found, expected):
         expected: What `reference` returns for the same images.
 
     Returns:
-        Dict of `matched`, `box`, `score` and `mask`: see `export.verification.detections.compare`.
+        Dict of `objects`, `matched`, `box`, `score` and `mask`: see
+        `export.verification.detections.compare`.
 
     Raises:
         ProgramError: If the arrays are not those of such a network.
@@ -93,8 +94,7 @@ def given_image(image, size, sides, orientation=1):
 def answer(encoded, run, size, trained):
     """The outputs of the network for each image, and the labels of the classes.
 
-    The image is brought to its size for the network by itself, and boxes back to the image's own
-    pixels.
+    The image is brought to its size for the network by itself, and its objects back.
     """
     labels, sides = labels_of(trained), scaled_sides_of(trained.recipe)
 
@@ -106,7 +106,7 @@ def answer(encoded, run, size, trained):
         image, region, own = decode_image(encoded, prepare)
         image = tf.ensure_shape(image, (size, size, 3))
         found = {name: value[0] for name, value in run(image[None]).items()}
-        return found | {"boxes": boxes_in_image(found["boxes"], region, own)}
+        return objects_in_image(found, region, own)
 
     form = {
         name: tf.TensorSpec(value.shape[1:], value.dtype)
@@ -116,29 +116,72 @@ def answer(encoded, run, size, trained):
     return found | {"labels": tf.tile(tf.constant(labels)[None], (tf.size(encoded), 1))}
 
 
-def boxes_in_image(boxes, region, own):
-    """Boxes in pixels of an image, and within it.
+def objects_in_image(found, region, own):
+    """The outputs of the network for an image, with boxes in pixels of the image itself.
+
+    A network of a fixed size sees what fills the image up too, and may find an object that reaches
+    into that. Boxes end where the image does, and masks are those of what is left of their boxes.
 
     Args:
-        boxes: float32 `[N, 4]`, in pixels of what the network got.
+        found: Dict of the outputs: `boxes` float32 `[N, 4]`, in pixels of what the network got,
+            maybe `masks` `[N, h, w]`, and others.
         region: Height and width of the image in that, int32 `[2]`.
         own: Height and width of the image itself, int32 `[2]`.
+
+    Returns:
+        Such a dict.
     """
     region, own = (
         tf.tile(tf.reverse(tf.cast(sides, tf.float32), [0]), [2]) for sides in (region, own)
     )
-    return tf.clip_by_value(boxes * (own / region), 0.0, own)
+    whole = found["boxes"] * (own / region)
+    boxes = tf.clip_by_value(whole, 0.0, own)
+    if "masks" in found:
+        found = found | {"masks": masks_of_parts(found["masks"], whole, boxes)}
+    return found | {"boxes": boxes}
+
+
+def masks_of_parts(masks, boxes, parts):
+    """Masks of parts of boxes, of as many cells: bilinear between the middles of the boxes' cells.
+
+    Args:
+        masks: float32 `[N, h, w]`, of the boxes.
+        boxes: float32 `[N, 4]`, `(x1, y1, x2, y2)`.
+        parts: The same of a part of each.
+    """
+    rows, columns = (
+        cell_weights(boxes[:, axis::2], parts[:, axis::2], masks.shape[2 - axis]) for axis in (1, 0)
+    )
+    return rows @ masks @ tf.linalg.matrix_transpose(columns)
+
+
+def cell_weights(lines, parts, cells):
+    """The weight of each cell of a line in each cell of a part of it, `[N, cells, cells]`.
+
+    Args:
+        lines: Begin and end, float32 `[N, 2]`. The whole line is the part of one without length.
+        parts: The same of the parts.
+        cells: Number of cells of a line, and of a part.
+    """
+    begin, length = lines[:, :1], lines[:, 1:] - lines[:, :1]
+    inner = tf.where(length > 0.0, tf.math.divide_no_nan(parts - begin, length), [[0.0, 1.0]])
+    middles = (tf.range(cells, dtype=tf.float32) + 0.5) / cells
+    places = (inner[:, :1] + middles * (inner[:, 1:] - inner[:, :1])) * cells - 0.5
+    places = tf.expand_dims(tf.clip_by_value(places, 0.0, cells - 1.0), -1)
+    return tf.maximum(1.0 - abs(places - tf.range(cells, dtype=tf.float32)), 0.0)
 
 
 def reference_answers(task, network, images, trained):
-    """Outputs for whole images, boxes in their pixels, and `lowest`: dict of arrays `[N, …]`."""
+    """Outputs for whole images, objects as in `answer`, and `lowest`: dict of arrays `[N, …]`."""
     size, sides = network.input_shape[1], scaled_sides_of(trained.recipe)
     answers = []
     for image in images:
         given, region = given_image(image, size, sides)
         arrays = network.predict(given[None], verbose=0)
-        boxes = boxes_in_image(arrays["boxes"][0], region, image.shape[:2]).numpy()[None]
-        answers.append(arrays | {"boxes": boxes, LOWEST: lowest(network, arrays)})
+        one = {name: value[0] for name, value in arrays.items()}
+        placed = objects_in_image(one, region, image.shape[:2])
+        placed = {name: np.asarray(value)[None] for name, value in placed.items()}
+        answers.append(placed | {LOWEST: lowest(network, arrays)})
     return {name: np.concatenate([one[name] for one in answers]) for name in answers[0]}
 
 
@@ -227,7 +270,11 @@ TASK = Task(
     compare=compare,
     bounds=BOUNDS,
     higher_is_better=("matched",),
-    formats={"matched": ".2%", "box": ".1e", "score": ".1e", "mask": ".1e", "error": ".1e"},
+    formats={
+        "objects": "d",
+        "matched": ".2%",
+        **dict.fromkeys(("box", "score", "mask", "error"), ".1e"),
+    },
     answer=answer,
     reference_answers=reference_answers,
     compare_answers=compare_answers,

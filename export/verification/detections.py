@@ -17,10 +17,11 @@ def compare(found, expected, lowest):
         lowest: Score that a detection of each image has to exceed, `[B]`.
 
     Returns:
-        Dict. Of detections that `pairs` finds to be the same, the largest differences: `box`, of a
-        side's place, in pixels; `score`; and `mask`, of a probability, if there are masks. They
-        are None where there are no such detections. `matched`: the share of detections, of the
-        artifact and of the network together, that have a partner. Those without one whose score is
+        Dict. `objects`: how many detections the network has in all images. Of detections that
+        `pairs` finds to be the same, the largest differences: `box`, of a side's place, in pixels;
+        `score`; and `mask`, of a probability, if there are masks. They are None where there are no
+        such detections. `matched`: the share of detections, of the artifact and of the network
+        together, that have a partner; None if there are none. Those without one whose score is
         within `NEAR` of `lowest` do not count.
     """
     differences = {name: [] for name in FIGURES if name in found}
@@ -37,7 +38,8 @@ def compare(found, expected, lowest):
             values.append(abs(one - other).ravel())
     figures = {FIGURES[name]: np.concatenate(values) for name, values in differences.items()}
     return {
-        "matched": float(partners / (partners + alone)) if partners + alone else 1.0,
+        "objects": int(expected["count"].sum()),
+        "matched": float(partners / (partners + alone)) if partners + alone else None,
         **{name: float(values.max()) if len(values) else None for name, values in figures.items()},
     }
 

@@ -20,10 +20,7 @@ from export.litert import conversion
 from export.litert.metadata import read_about
 from export.litert.quantization import quantize_dynamic
 from export.network import inference_network
-from export.saved_model import write_model
 from export.serving.clients import RefusedError
-from export.serving.signatures import make_signatures
-from export.serving.warmup import write_warmup
 from export.tasks.detect import TASK
 from export.verification.artifacts import operation_names
 from export.verification.comparison import missed_bounds
@@ -34,6 +31,7 @@ from tests.export.detectors import LABELS, SIZE
 from tests.export.encoding import encode, picture, with_size
 from tests.export.segmenters import photographs
 from tests.export.server import Model
+from tests.export.written import written
 from tests.hostile.images import make_images
 
 OUTPUTS = {"boxes", "scores", "classes", "count", "masks"}
@@ -43,15 +41,6 @@ ODD = [(61, 97), (64, 40), (1, 1), (3, 200)]
 @pytest.fixture(scope="module")
 def trained(detector_run):
     return load_trained(detector_run)
-
-
-def written(trained, folder, size=None, precision="float32"):
-    """A SavedModel as export writes it, without its verification."""
-    network = inference_network(trained.network, TASK, size, precision)
-    signatures = make_signatures(network, trained, TASK, "off")
-    write_model(folder, network, signatures)
-    write_warmup(folder / "warmup", "photographs", signatures, (1, 2), SIZE)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -264,7 +253,7 @@ def test_50_scenes_as_the_network_sees_them(model, trained, detector, size):
         figures = TASK.compare(found, expected)
         print(size, figures)
         assert not missed_bounds(figures, TASK, "float32")
-        assert figures.keys() == {"matched", "box", "score", "mask"}
+        assert figures.keys() == {"objects", "matched", "box", "score", "mask"}
 
 
 @pytest.mark.slow

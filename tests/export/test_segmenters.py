@@ -18,16 +18,14 @@ from export import client, saved_model
 from export.litert import conversion
 from export.litert.metadata import read_about
 from export.network import inference_network
-from export.saved_model import write_model
 from export.serving.clients import RefusedError
-from export.serving.signatures import make_signatures
-from export.serving.warmup import write_warmup
 from export.tasks.segment import TASK
 from export.verification.running import lite_outputs, open_lite, run_lite
 from tests.export.conftest import PROTOCOLS
 from tests.export.encoding import encode, picture, with_size
 from tests.export.segmenters import LABELS, SIZE, photographs
 from tests.export.server import Model
+from tests.export.written import written
 
 ODD = [(97, 161), (321, 500), (1, 1), (3, 200)]
 
@@ -35,15 +33,6 @@ ODD = [(97, 161), (321, 500), (1, 1), (3, 200)]
 @pytest.fixture(scope="module")
 def trained(segmenter_run):
     return load_trained(segmenter_run)
-
-
-def written(trained, folder, size=None, precision="float32"):
-    """A SavedModel as export writes it, without its verification."""
-    network = inference_network(trained.network, TASK, size, precision)
-    signatures = make_signatures(network, trained, TASK, "off")
-    write_model(folder, network, signatures)
-    write_warmup(folder / "warmup", "photographs", signatures, (1, 2), SIZE)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -36,6 +36,7 @@ def test_curves_are_the_columns_of_the_history(figures):
     assert [axis.get_ylabel() for axis in figure.axes] == ["loss", "accuracy"]
     np.testing.assert_array_equal(lines[0], [[4.0, 2.0], [3.0, 1.0]])
     np.testing.assert_array_equal(lines[1], [[0.5, 0.75]])
+    assert all(tick == round(tick) for tick in figure.axes[0].get_xticks())
 
 
 def test_many_curves_are_in_rows(figures):

@@ -1,30 +1,17 @@
-"""Lists data sets of images with objects in COCO's JSON, as COCO and annotation tools lay them out.
-
-| written by | annotations | images, by `file_name` |
-|---|---|---|
-| COCO | `annotations/instances_train2017.json`, and of `val2017` | `train2017`, `val2017` |
-| CVAT | `annotations/instances_SUBSET.json`, such as `default` | `images`, `images/SUBSET` |
-| Label Studio | `result.json` | the folder itself; names begin with `images/` |
-| Roboflow | `train/_annotations.coco.json`, and of `valid` and `test` | beside the annotations |
-| labelme2coco | `annotations.json` | `JPEGImages`, or names begin with it |
-"""
+"""Reads data sets of images with objects in COCO's JSON, as COCO and annotation tools write it."""
 
 import collections
 import json
-import os
-import pathlib
 import random
-import re
 import typing
 
 import numpy as np
 
 from common.errors import SettingError
-from training.data.folders import SPLIT_FOLDERS, UNSPLIT, reasons
+from training.data.coco_folders import annotation_files, find_image, image_folders
+from training.data.folders import reasons
 from training.data.run_lengths import runs_of
 
-FOLDERS = {**SPLIT_FOLDERS, "valid": "validation"}
-IMAGE_FOLDERS = ("images", "JPEGImages")
 # What an annotation file must have: lists of dicts.
 LISTS = ("images", "annotations", "categories")
 LARGEST = 2.0**31  # of a number that is a place or an area, in pixels
@@ -78,8 +65,8 @@ def list_coco(root):
     """Lists a data set.
 
     Args:
-        root: A `pathlib.Path` of a folder, as in the table above, or of an annotation file, whose
-            images are below its folder or beside that one.
+        root: A `pathlib.Path` of a folder, as `training.data.coco_folders` describes them, or of
+            an annotation file, whose images are below its folder or beside that one.
 
     Returns:
         A `Listing`.
@@ -108,53 +95,6 @@ def list_coco(root):
     return Listing(
         splits, list(categories.values()), list(categories), segmented, reasons(passed_over)
     )
-
-
-def annotation_files(root):
-    """The annotation files of a data set: lists of paths by split.
-
-    Args:
-        root: As in `list_coco`.
-
-    Raises:
-        SettingError: If there is none.
-    """
-    if root.is_file():
-        return {UNSPLIT: [root]}
-    found = collections.defaultdict(list)
-    for name, split in FOLDERS.items():  # Roboflow
-        found[split].extend(sorted((root / name).glob("*.json")))
-    if not found["train"]:
-        found.clear()
-        for path in sorted((root / "annotations").glob("instances_*.json")):
-            found[_split_of(path.stem.removeprefix("instances_"))].append(path)
-    if not any(found.values()):
-        found[UNSPLIT] = sorted(root.glob("*.json"))
-        if len(found[UNSPLIT]) > 1:
-            names = ", ".join(path.name for path in found[UNSPLIT])
-            raise SettingError(
-                f"`dataset`: {root} must have one file of annotations; give its path. Received: "
-                f"{names}"
-            )
-    found = {split: paths for split, paths in found.items() if paths}
-    if len(found) > 1 and UNSPLIT in found:
-        raise SettingError(
-            f"`dataset`: {found[UNSPLIT][0]} is of no split; expected names of {', '.join(FOLDERS)}"
-        )
-    if not found:
-        raise SettingError(
-            f"`dataset`: no annotations of COCO in {root}; expected {root}/annotations/"
-            f"instances_*.json, {root}/train/_annotations.coco.json or {root}/*.json"
-        )
-    if len(found) > 1 and "train" not in found:
-        names = ", ".join(str(path) for paths in found.values() for path in paths)
-        raise SettingError(f"`dataset`: no annotations for train in {root}. Received: {names}")
-    return found
-
-
-def _split_of(name):
-    """The split of a subset's name, such as `train2017`; `UNSPLIT` for any other name."""
-    return FOLDERS.get(re.sub(r"[\W\d_]+$", "", name).lower(), UNSPLIT)
 
 
 def _read(path):
@@ -203,7 +143,7 @@ def _categories(read):
 
 def _objects(path, root, content, places, segmented, passed_over):
     """The images of an annotation file: a list of `Objects`."""
-    folders = _image_folders(path, root)
+    folders = image_folders(path, root)
     images, of_image = {}, collections.defaultdict(list)
     for image in content["images"]:
         size = image.get("height"), image.get("width")
@@ -237,7 +177,7 @@ def _objects(path, root, content, places, segmented, passed_over):
         boxes, labels, crowds, areas, runs = zip(*rows, strict=True) if rows else [()] * 5
         found.append(
             Objects(
-                _find(image["file_name"], folders),
+                find_image(image["file_name"], folders),
                 image["file_name"],
                 size,
                 np.array(boxes, "float32").reshape(-1, 4),
@@ -299,25 +239,3 @@ def _is_count(value):
 
 def _is_finite(value):
     return isinstance(value, int | float) and abs(value) < LARGEST
-
-
-def _image_folders(path, root):
-    """Folders in which the images of an annotation file may be, the likeliest first."""
-    top = path.parent if root.is_file() else root
-    if top.name == "annotations":
-        top = top.parent
-    subset = path.stem.removeprefix("instances_")
-    inner = [path.parent, top / subset, *(top / name / subset for name in IMAGE_FOLDERS)]
-    return [*inner, *(top / name for name in IMAGE_FOLDERS), top]
-
-
-def _find(name, folders):
-    """The path of an image; empty if it is in none of the folders."""
-    name = pathlib.PurePosixPath(name.replace("\\", "/"))  # as written on Windows
-    if name.is_absolute() or ".." in name.parts:
-        return ""
-    for folder in folders:
-        path = os.path.join(folder, name)
-        if os.path.isfile(path):
-            return path
-    return ""

@@ -47,7 +47,7 @@ def open_object_source(name, data_dir=None):
     """Finds a data set of images with objects, and builds it first if need be.
 
     Args:
-        name: `coco:PATH` (a folder or an annotation file, as `training.data.coco_files` describes
+        name: `coco:PATH` (a folder or an annotation file, as `training.data.coco_folders` describes
             them), `tfds:NAME` (with a feature `objects` of `bbox` and `label`) or `digit_scenes`.
         data_dir: Folder of TFDS data sets, or None for TFDS' own default.
 

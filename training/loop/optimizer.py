@@ -62,8 +62,8 @@ def make_schedule(recipe, steps_per_epoch):
     )
 
 
-class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up and linear decay to 0, with the arguments of Keras' `CosineDecay`."""
+class _WarmedUp(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up, with the arguments of Keras' `CosineDecay`, and then `_after`."""
 
     def __init__(self, initial_learning_rate, warmup_target, warmup_steps, decay_steps):
         super().__init__()
@@ -74,33 +74,34 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
     def __call__(self, step):
         step = tf.cast(step, tf.float32)
-        left = 1.0 - (step - self.warmup_steps) / self.decay_steps
-        falling = self.warmup_target * tf.clip_by_value(left, 0.0, 1.0)
-        return tf.where(step < self.warmup_steps, self._rising(step), falling)
-
-    def _rising(self, step):
         begun = step / max(self.warmup_steps, 1e-9)
-        return (
-            self.initial_learning_rate + (self.warmup_target - self.initial_learning_rate) * begun
-        )
+        rise = self.warmup_target - self.initial_learning_rate
+        rising = self.initial_learning_rate + rise * begun
+        return tf.where(step < self.warmup_steps, rising, self._after(step))
 
     def get_config(self):
         names = ("initial_learning_rate", "warmup_target", "warmup_steps", "decay_steps")
         return {name: getattr(self, name) for name in names}
 
 
-class StepDecay(LinearDecay):
+class LinearDecay(_WarmedUp):
+    """Linear warm-up and linear decay to 0."""
+
+    def _after(self, step):
+        left = 1.0 - (step - self.warmup_steps) / self.decay_steps
+        return self.warmup_target * tf.clip_by_value(left, 0.0, 1.0)
+
+
+class StepDecay(_WarmedUp):
     """Linear warm-up, then a constant rate that each of `drops`, steps, divides by 10."""
 
     def __init__(self, drops, **arguments):
         super().__init__(**arguments)
         self.drops = tuple(drops)
 
-    def __call__(self, step):
-        step = tf.cast(step, tf.float32)
+    def _after(self, step):
         passed = tf.add_n([tf.cast(step >= drop, tf.float32) for drop in self.drops])
-        dropped = self.warmup_target * tf.pow(0.1, passed)
-        return tf.where(step < self.warmup_steps, self._rising(step), dropped)
+        return self.warmup_target * tf.pow(0.1, passed)
 
     def get_config(self):
         return {**super().get_config(), "drops": self.drops}

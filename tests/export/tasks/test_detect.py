@@ -15,7 +15,7 @@ from common.instances import draw_objects, paste_mask
 from common.trained import Trained
 from export.network import inference_network
 from export.tasks import check_precision, load_task, task_of
-from export.tasks.detect import LOWEST, TASK, boxes_in_image, lowest
+from export.tasks.detect import LOWEST, TASK, lowest, masks_of_parts, objects_in_image
 from pale_tf import PaleN
 from tests.export.detectors import LABELS, make_detector
 from tests.export.encoding import encode, picture
@@ -140,10 +140,36 @@ def test_boxes_are_in_pixels_of_the_upright_image(size, detector):
     assert found["masks"].shape == (len(files), MOST, 28, 28)
 
 
-def test_boxes_end_at_the_edge_of_the_image():
-    boxes = tf.constant([[-3.0, 4.0, 60.0, 90.0]])
-    found = boxes_in_image(boxes, tf.constant([32, 64]), tf.constant([100, 200]))
-    np.testing.assert_allclose(found, [[0, 12.5, 187.5, 100]])
+def blob(cells=28):
+    """Probabilities of a tilted ellipse that reaches over the edge of its box."""
+    y, x = (np.mgrid[:cells, :cells] + 0.5) / cells
+    radius = np.hypot(1.6 * (x - 0.7 * y), y - 0.55)
+    return (1 / (1 + np.exp(40 * (radius - 0.45)))).astype("float32")
+
+
+BOXES = [(-3, 4, 50, 62), (20, 10, 64, 40), (5, 30, 30, 64), (-8, -9, 80, 90), (3, 50, 20, 60)]
+
+
+def test_objects_end_at_the_edge_of_their_image():
+    """The same pixels as those of the object with its part outside, which is then cut off."""
+    region, own = (40, 60), (80, 120)
+    found = {
+        "boxes": tf.constant(BOXES, tf.float32),
+        "masks": tf.tile(tf.constant(blob())[None], (len(BOXES), 1, 1)),
+    }
+    placed = objects_in_image(found, tf.constant(region), tf.constant(own))
+    for box, kept, mask in zip(BOXES, placed["boxes"].numpy(), placed["masks"], strict=True):
+        whole = 2.0 * np.array(box)
+        np.testing.assert_array_equal(kept, np.clip(whole, 0, (120, 80, 120, 80)))
+        expected = paste_mask(blob(), whole, 128, 128)[:80, :120]
+        pasted = paste_mask(mask.numpy(), kept, *own)
+        assert np.count_nonzero(pasted != expected) <= 0.02 * np.count_nonzero(expected)
+
+
+def test_masks_of_whole_boxes_stay_as_they_are():
+    masks = tf.constant(np.random.default_rng(0).random((3, 28, 14), "float32"))
+    boxes = tf.constant([[1.5, 2, 40, 30], [4, 4, 4, 9], [0, 0, 0, 0]])
+    np.testing.assert_allclose(masks_of_parts(masks, boxes, boxes), masks, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(200, 50), (1, 3)])

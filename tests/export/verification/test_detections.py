@@ -90,7 +90,7 @@ def test_the_order_and_what_is_behind_the_count_make_no_difference():
     found, expected = batch(turned, other), batch(one, other)
     found["boxes"][1, 3:] = 7.0
     figures = compare(found, expected, LOWEST)
-    assert figures == {"matched": 1.0, "box": 0.0, "score": 0.0, "mask": 0.0}
+    assert figures == {"objects": 8, "matched": 1.0, "box": 0.0, "score": 0.0, "mask": 0.0}
 
 
 def test_the_largest_differences():
@@ -106,7 +106,7 @@ def test_the_largest_differences():
     assert figures["score"] == pytest.approx(0.125)
     assert figures["mask"] == pytest.approx(0.5)
     del found["masks"]
-    assert set(compare(found, expected, LOWEST)) == {"matched", "box", "score"}
+    assert set(compare(found, expected, LOWEST)) == {"objects", "matched", "box", "score"}
 
 
 def test_what_is_at_another_place_or_of_another_class_has_no_partner():
@@ -142,10 +142,11 @@ def test_numbers_that_are_none_are_no_agreement():
         assert value < 1.0 if figure == "matched" else np.isnan(value)
 
 
-def test_images_without_objects_agree():
+def test_without_objects_nothing_is_compared():
     none = batch(some(np.random.default_rng(0), 0), some(np.random.default_rng(0), 0))
     assert compare(none, none, LOWEST) == {
-        "matched": 1.0,
+        "objects": 0,
+        "matched": None,
         "box": None,
         "score": None,
         "mask": None,

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from common.errors import SettingError
-from tests.training import coco_folder
 from tests.training.coco_folder import HEIGHT, LAYOUTS, WIDTH
 from training.data.object_sources import open_object_source
 from training.data.splits import SPLITS
@@ -117,24 +116,3 @@ def test_images_without_a_number_are_named(tmp_path):
     path.write_text(json.dumps(content))
     (line,) = open_object_source(f"coco:{tmp_path}").passed_over
     assert line.startswith("2 image whose id is neither an integer nor a text, such as ")
-
-
-def test_of_two_annotation_files_none_is_taken(tmp_path):
-    LAYOUTS["labelme"](tmp_path)
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(SettingError, match=r"one file of annotations.*annotations.json, config.j"):
-        open_object_source(f"coco:{tmp_path}")
-
-
-def test_names_that_leave_the_folder_are_missing(tmp_path):
-    LAYOUTS["label_studio"](tmp_path / "set")
-    path = tmp_path / "set" / "result.json"
-    content = json.loads(path.read_text())
-    coco_folder.write_images(tmp_path, [99])
-    content["images"][0]["file_name"] = "../099.jpg"
-    path.write_text(json.dumps(content))
-    source = open_object_source(f"coco:{tmp_path}/set")
-    lost = [
-        name for split in SPLITS for encoded, _, name in source.read(split) if not encoded.numpy()
-    ]
-    assert lost == [b"../099.jpg"]
