@@ -6,13 +6,18 @@ import numpy as np
 from PIL import Image
 
 NAMES = ("disc", "box")
-HEIGHT, WIDTH = 48, 64
+SIZES = ((48, 64), (60, 54))  # height and width of the photographs, in turns
 
 
-def photograph(index, size=(HEIGHT, WIDTH)):
+def size_of(index):
+    """Height and width of a photograph."""
+    return SIZES[index % len(SIZES)]
+
+
+def photograph(index, size=None):
     """An image of two objects: uint8 `[H, W, 3]`, and their masks, bool `[2, H, W]`."""
     rng = np.random.default_rng([17, index])
-    height, width = size
+    height, width = size or size_of(index)
     y, x = np.mgrid[:height, :width] + 0.5
     image = rng.integers(60, 120, (height, width, 3))
     radius = rng.uniform(6, 10)
@@ -53,7 +58,8 @@ def write_images(folder, indices, prefix=""):
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(photograph(index)[0]).save(path, quality=95)
-        rows.append({"id": index, "file_name": name, "height": HEIGHT, "width": WIDTH})
+        height, width = size_of(index)
+        rows.append({"id": index, "file_name": name, "height": height, "width": width})
     return rows
 
 
@@ -106,7 +112,7 @@ def write_cvat(root, indices=range(20)):
     write_json(
         root / "annotations" / "instances_default.json",
         write_images(root / "images" / "default", indices),
-        annotate(indices, lambda mask: {"counts": runs(mask), "size": [HEIGHT, WIDTH]}),
+        annotate(indices, lambda mask: {"counts": runs(mask), "size": mask.shape}),
         numbered(1),
     )
 

@@ -63,7 +63,8 @@ def introduction(run, notes):
     counts = ", ".join(f"{count} {split}" for split, count in run.source.counts.items())
     lines = [f"{model} on {recipe.dataset}: {run.task.describe(run.source)}, images: {counts}"]
     lines += [f"passed over: {line}" for line in run.source.passed_over]
-    if is_scaled(first_images(run.source, run.transforms, 8)):
+    first = first_images(run.source, run.transforms, 8)  # of a detector, in several sizes
+    if is_scaled([abs(image).max() for image in first]):
         lines.append(f"warning: in the first training images, {SCALED}")
     if position.epoch or position.step:
         lines.append(f"going on after {position.epoch} epochs and {position.step} steps")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from common.errors import SettingError
-from tests.training.coco_folder import HEIGHT, LAYOUTS, WIDTH
+from tests.training.coco_folder import LAYOUTS, size_of
 from training.data.object_sources import open_object_source
 from training.data.splits import SPLITS
 
@@ -16,15 +16,15 @@ def damaged(folder):
     path = folder / "annotations" / "instances_default.json"
     content = json.loads(path.read_text())
     rows = {row["id"]: row for row in content["annotations"]}
-    rows[1]["bbox"] = [WIDTH + 1, 0, 5, 5]
+    rows[1]["bbox"] = [100, 0, 5, 5]
     rows[2]["category_id"] = 99
     rows[3]["image_id"] = 77
     rows[4]["segmentation"] = []
     rows[5]["bbox"] = [1, 2, 3]
     rows[6]["bbox"] = [1, 2, float("nan"), 4]
     rows[7]["bbox"] = [1, 2, 0, 4]
-    rows[8]["segmentation"] = {"counts": [5], "size": [HEIGHT, WIDTH]}
-    rows[9]["bbox"] = [-10, -5, WIDTH + 20, HEIGHT + 40]  # as large as the image: no fault
+    rows[8]["segmentation"] = {"counts": [5], "size": size_of(3)}
+    rows[9]["bbox"] = [-10, -5, 200, 200]  # as large as the image: no fault
     rows[11]["iscrowd"] = 1
     content["images"].append({"id": 50, "file_name": "none.jpg", "height": 0, "width": 5})
     content["images"].append({**content["images"][0], "file_name": "again.jpg"})
@@ -91,7 +91,7 @@ def test_files_that_are_not_of_coco(content, message, tmp_path):
         ({"category_id": None}, "object of an unknown category"),
         ({"bbox": [0, 0, 10**400, 5]}, "object whose bbox is not four numbers"),
         (
-            {"segmentation": {"counts": [2**70], "size": [HEIGHT, WIDTH]}},
+            {"segmentation": {"counts": [2**70], "size": size_of(19)}},
             "object with a mask of runs that do not add up to the pixels of its image",
         ),
     ],

@@ -6,7 +6,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from common.errors import SettingError
-from tests.training.coco_folder import HEIGHT, LAYOUTS, WIDTH, bounds, photograph
+from tests.training.coco_folder import LAYOUTS, bounds, photograph, size_of
 from training.data.object_sources import open_object_source
 from training.data.run_lengths import is_inside
 from training.data.splits import SPLITS
@@ -41,10 +41,11 @@ def test_layouts(layout, tmp_path):
         for encoded, objects, name in examples:
             index = int(name.numpy().decode().rpartition("/")[2].removesuffix(".jpg"))
             seen.add(index)
-            assert tf.io.decode_image(encoded).shape == (HEIGHT, WIDTH, 3)
+            high, wide = size_of(index)
+            assert tf.io.decode_image(encoded).shape == (high, wide, 3)
             order = np.argsort(objects["labels"])
             _, masks = photograph(index)
-            boxes = objects["boxes"].numpy() * [WIDTH, HEIGHT, WIDTH, HEIGHT]
+            boxes = objects["boxes"].numpy() * [wide, high, wide, high]
             x, y, width, height = np.transpose([bounds(mask) for mask in masks])
             expected = np.stack([x, y, x + width, y + height], axis=1)
             np.testing.assert_allclose(boxes[order], expected, atol=1e-4)

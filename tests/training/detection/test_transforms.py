@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.training.coco_folder import HEIGHT, WIDTH, bounds, photograph
+from tests.training.coco_folder import bounds, photograph, size_of
 from training.data.run_lengths import flips_of_instances, is_inside
 from training.data.seeds import following
 from training.detection.transforms import (
@@ -29,12 +29,13 @@ def example(index):
     Image.fromarray(image).save(file, "PNG")
     boxes = np.array([bounds(mask) for mask in masks], "float32")
     boxes[:, 2:] += boxes[:, :2]
+    height, width = size_of(index)
     objects = {
-        "boxes": tf.constant(boxes / [WIDTH, HEIGHT, WIDTH, HEIGHT], tf.float32),
+        "boxes": tf.constant(boxes / [width, height, width, height], tf.float32),
         "labels": tf.constant([0, 1]),
         "crowds": tf.constant([False, False]),
         "areas": tf.constant(masks.sum(axis=(1, 2)), tf.float32),
-        "size": tf.constant([HEIGHT, WIDTH]),
+        "size": tf.constant([height, width]),
         "flips": flips_of_instances((masks * [[[1]], [[2]]]).max(0), 2),
     }
     return tf.constant(file.getvalue()), objects
@@ -98,8 +99,9 @@ def test_boxes_and_masks_follow_the_image(seed, crop):
 def test_parts_of_an_image(seed):
     rng = np.random.default_rng(seed)
     encoded, objects = example(seed % 7)
-    y, x = rng.integers(0, HEIGHT - 12), rng.integers(0, WIDTH - 12)
-    height, width = rng.integers(12, HEIGHT - y + 1), rng.integers(12, WIDTH - x + 1)
+    high, wide = size_of(seed % 7)
+    y, x = rng.integers(0, high - 12), rng.integers(0, wide - 12)
+    height, width = rng.integers(12, high - y + 1), rng.integers(12, wide - x + 1)
     mirrored = bool(rng.integers(2))
     window = tf.constant([y, x, height, width], tf.int32)
     image, targets = place(
@@ -122,7 +124,7 @@ def test_the_whole_image_is_as_it_is():
 
 def test_an_image_of_another_size_than_annotated_is_unreadable():
     encoded, objects = example(3)
-    objects["size"] = tf.constant([HEIGHT, WIDTH + 1])
+    objects["size"] = objects["size"] + [0, 1]
     assert not make_transforms(SETTINGS).whole(encoded, objects)[2]
     objects["size"] = tf.constant([0, 0])  # nobody knows
     assert make_transforms(SETTINGS).whole(encoded, objects)[2]
