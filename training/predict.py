@@ -22,7 +22,7 @@ def main(argv=None):
         "--out",
         metavar="FOLDER",
         type=pathlib.Path,
-        help="folder of masks and pictures, where the task makes some (default: RUN/predictions)",
+        help="folder of what the task writes of an image, if it does (default: RUN/predictions)",
     )
     with parser.stopping():
         flags = parser.parse_args(argv)

@@ -82,7 +82,9 @@ def _open(name, data_dir):
 
 def _open_coco(root):
     if not root.exists():
-        raise SettingError(f"`dataset`: there is no {root}")
+        raise SettingError(
+            f"`dataset`: there is no {root}; expected coco:PATH, a folder or a file of annotations"
+        )
     try:
         found, labels, categories, masks, passed_over = list_coco(root)
     except OSError as error:

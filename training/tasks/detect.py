@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from common.errors import SettingError
 from common.files import read_json
-from common.instances import draw_objects
+from common.instances import SHOWN, draw_objects
 from common.labels import labels_of, labels_text
 from common.overlays import encode_picture
 from common.preparation import LONG_SIDE, SHORT_SIDE, scaled_size
@@ -160,9 +160,9 @@ def predict(trained, images):
         images: uint8 arrays `[H, W, 3]`, values in 0..255; asked for one after the other.
 
     Yields:
-        For each image a `Prediction`: a line for each object, the surest first; a picture; and the
-        objects as COCO's results are, `image_id` the place of the image from 1 on and `category_id`
-        that of the label in the data set.
+        For each image a `Prediction`: a line for each object, the surest first; a picture of those
+        whose score is at least `SHOWN`; and all objects as COCO's results are, `image_id` the place
+        of the image from 1 on and `category_id` that of the label in the data set.
 
     Raises:
         SettingError: If the run's labels or categories are not those of the network.
@@ -180,7 +180,8 @@ def predict(trained, images):
             + " ".join(f"{side:.1f}" for side in row["bbox"])
             for row in rows
         ]
-        picture = draw_objects(image, shown(rows), labels)
+        sure = [row for row in rows if row["score"] >= SHOWN]
+        picture = draw_objects(image, shown(sure), labels)
         text = json.dumps([{**row, "category_id": numbers[row["category_id"]]} for row in rows])
         files = {"-objects.png": encode_picture(picture), "-objects.json": text.encode()}
         yield Prediction(lines or ["no objects"], files)
@@ -217,7 +218,7 @@ TASK = Task(
     make_report=DetectionReport,
     predict=predict,
     predicted={
-        "-objects.png": "the objects, drawn over the image",
-        "-objects.json": "the same as COCO's results",
+        "-objects.png": f"the objects from a score of {SHOWN:.0%} on, drawn over the image",
+        "-objects.json": "all objects, as COCO's results",
     },
 )
