@@ -49,16 +49,22 @@ def test_the_table_is_not_cut(monkeypatch, capsys, columns):
     figures = {"error": 3.2e-7, "noise": 1.5e-3, "agreement": 1.0, "milliseconds": 12345.6}
     full = {**figures, "operations": 12345}
     some = {"error": 0.0, "milliseconds": 1.0, "operations": 900}
-    for signatures in (
-        {"serving_default": full, "serve_bytes": some, "features": some, "serving_xla": full},
-        {"serving_default": {**full, "partitions": 144}},
+    objects = {"objects": 1234, "matched": 0.9734, "box": 18.0, "score": 0.28, "mask": 1.0}
+    objects |= {"milliseconds": 12345.6, "operations": 12345, "partitions": 144}
+    for task, signatures in (
+        (
+            "classify",
+            {"serving_default": full, "serve_bytes": some, "features": some, "serving_xla": full},
+        ),
+        ("classify", {"serving_default": {**full, "partitions": 144}}),
+        ("detect", {"serving_default": objects}),
     ):
         verify.print_table(
             {
                 "artifact": "/a/path/that/is/longer/than/eighty/columns" * 2,
                 "precision": "float32",
                 "bytes": 12_345_678,
-                "task": "classify",
+                "task": task,
                 "images": {"count": 64, "origin": "/runs/digits/calibration"},
                 "signatures": signatures,
                 "missed": ["serving_default: error is 0.1, the bound of float32 is 0.0001"],
@@ -69,5 +75,5 @@ def test_the_table_is_not_cut(monkeypatch, capsys, columns):
     if columns == "80":
         assert "…" not in printed
         assert "100.00%" in printed
-        assert "partitions" in printed
+        assert "parts" in printed
         assert max(len(line) for line in table if "longer" not in line) <= 80
