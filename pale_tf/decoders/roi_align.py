@@ -73,7 +73,7 @@ class RoIAlign(keras.layers.Layer):
                 places = first + ops.expand_dims(row, 2) * width + ops.expand_dims(column, 1)
                 weights = ops.expand_dims(down, 2) * ops.expand_dims(right, 1)
                 found = ops.take(table, ops.reshape(places, (-1,)), axis=0)
-                total += found * ops.cast(ops.reshape(weights, (-1, 1)), found.dtype)
+                total = total + found * ops.cast(ops.reshape(weights, (-1, 1)), found.dtype)
         return ops.reshape(total, (batch, -1, self.bins**2 * channels))
 
 

@@ -108,7 +108,7 @@ class PyramidConvNorm(ConvNorm):
             if index == 0:
                 outputs = _convolve(level, kernel)
             else:
-                outputs += self._convolve_resized(level, kernel, height, width)
+                outputs = outputs + self._convolve_resized(level, kernel, height, width)
         return outputs
 
     def compute_output_shape(self, input_shape):

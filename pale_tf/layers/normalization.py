@@ -27,12 +27,12 @@ class LayerNorm(Foldable, keras.layers.LayerNormalization):
 
     def call(self, inputs):
         x = ops.cast(to_tokens(inputs), "float32")
-        x -= ops.mean(x, axis=-1, keepdims=True)
-        x *= ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + self.epsilon)
+        x = x - ops.mean(x, axis=-1, keepdims=True)
+        x = x * ops.rsqrt(ops.mean(ops.square(x), axis=-1, keepdims=True) + self.epsilon)
         if self.scale:
-            x *= ops.cast(self.gamma, "float32")
+            x = x * ops.cast(self.gamma, "float32")
         if self.center:
-            x += ops.cast(self.beta, "float32")
+            x = x + ops.cast(self.beta, "float32")
         return to_map(ops.cast(x, self.compute_dtype), inputs)
 
 

@@ -1,16 +1,12 @@
 """Networks with every attention, projection, position encoding and merging."""
 
-import os
-import pathlib
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 
 from pale_tf import PaleConfig, PaleN, fuse, pale_network
 from pale_tf.layers.attention import ATTENTIONS, Place, make_attention
+from tests.pale_tf.backends import OTHERS, run_on
 from tests.pale_tf.layers.checks import randomize
 from tests.pale_tf.peer_weights import copy_swin
 from tests.pale_tf.test_fuse import assert_same, disturbed
@@ -70,7 +66,8 @@ def test_positions_and_mergings(position, merging, tmp_path):
 
 
 @pytest.mark.slow
-def test_jax_gives_the_same_numbers(tmp_path):
+@pytest.mark.parametrize("backend", OTHERS)
+def test_other_backends_give_the_same_numbers(tmp_path, backend):
     images = np.random.default_rng(0).normal(size=(2, 10, 23, 16)).astype("float32")
     np.save(tmp_path / "images.npy", images)
     expected = {}
@@ -82,14 +79,7 @@ def test_jax_gives_the_same_numbers(tmp_path):
             values = {f"{index:03}": value for index, value in enumerate(layer.get_weights())}
             np.savez(tmp_path / f"{name}_{block}.npz", **values)
             expected[f"{name}_{block}"] = layer(images)
-    script = pathlib.Path(__file__).with_name("jax_attentions.py")
-    done = subprocess.run(
-        [sys.executable, script, tmp_path],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "JAX_PLATFORMS": "cpu"},
-    )
-    assert done.returncode == 0, done.stderr
+    run_on(backend, "backend_attentions.py", tmp_path)
     actual = np.load(tmp_path / "outputs.npz")
     for name, value in expected.items():
         np.testing.assert_allclose(actual[name], value, rtol=0, atol=1e-4, err_msg=name)

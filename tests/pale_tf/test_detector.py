@@ -1,9 +1,6 @@
 """pale_detector: Mask R-CNN on a backbone, against loops in float64."""
 
 import dataclasses
-import pathlib
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -14,6 +11,7 @@ from pale_tf import PaleConfig, fuse, pale_backbone, pale_detector, pale_network
 from pale_tf.configs import NETWORKS
 from pale_tf.detector import PadToStride
 from tests.conftest import HAS_BFLOAT16
+from tests.pale_tf.backends import OTHERS, run_on
 from tests.pale_tf.decoders import detector_oracle as oracle
 from tests.pale_tf.layers.checks import randomize
 
@@ -329,12 +327,11 @@ def test_bad_arguments(arguments, message):
 
 
 @pytest.mark.slow
-def test_jax_gives_the_same_detections(model, tmp_path):
+@pytest.mark.parametrize("backend", OTHERS)
+def test_other_backends_give_the_same_detections(model, tmp_path, backend):
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "images.npy", images(90, 70))
-    script = pathlib.Path(__file__).with_name("jax_detector.py")
-    done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    run_on(backend, "backend_model.py", tmp_path)
     with np.load(tmp_path / "outputs.npz") as found:
         assert min(found["count"]) > 2
         assert_same(dict(found), run(model, images(90, 70)))

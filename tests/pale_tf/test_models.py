@@ -2,7 +2,6 @@
 
 import inspect
 import os
-import pathlib
 import subprocess
 import sys
 
@@ -14,6 +13,7 @@ import tensorflow as tf
 import pale_tf
 from pale_tf import PaleB, PaleN, PaleS, PaleT
 from tests.conftest import needs_bfloat16
+from tests.pale_tf.backends import OTHERS, run_on
 
 IMAGES = np.random.default_rng(0).uniform(0, 255, (2, 97, 61, 3)).astype("float32")
 
@@ -198,14 +198,14 @@ def test_layers_have_the_names_of_the_paper():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("backend", OTHERS)
 @pytest.mark.parametrize(("build", "variant"), [(PaleN, "nano"), (PaleT, "tiny")])
-def test_jax_backend_gives_the_same_numbers(tmp_path, build, variant):
+def test_other_backends_give_the_same_numbers(tmp_path, build, variant, backend):
     options = {"input_shape": (97, 61, 3), "drop_path_rate": 0.0}
     model = build(classes=11, classifier_activation=None, **options)
     model.save_weights(tmp_path / "model.weights.h5")
     np.save(tmp_path / "images.npy", IMAGES)
-    script = pathlib.Path(__file__).with_name("jax_outputs.py")
-    subprocess.run([sys.executable, script, tmp_path, variant], check=True, capture_output=True)
+    run_on(backend, "backend_network.py", tmp_path, variant)
     actual = np.load(tmp_path / "outputs.npz")
     backbone = pale_tf.pale_backbone(variant, weights=tmp_path / "model.weights.h5", **options)
     expected = {"logits": model(IMAGES), **backbone(IMAGES)}

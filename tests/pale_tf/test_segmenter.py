@@ -1,9 +1,5 @@
 """pale_segmenter: UPerNet on a backbone."""
 
-import pathlib
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
@@ -11,6 +7,7 @@ import tensorflow as tf
 
 from pale_tf import PaleConfig, fuse, pale_backbone, pale_network, pale_segmenter
 from tests.conftest import HAS_BFLOAT16
+from tests.pale_tf.backends import OTHERS, run_on
 from tests.pale_tf.decoders import oracle
 from tests.pale_tf.layers.checks import randomize
 
@@ -183,13 +180,12 @@ def test_bad_arguments(arguments, message):
 
 
 @pytest.mark.slow
-def test_jax_gives_the_same_scores(tmp_path):
+@pytest.mark.parametrize("backend", OTHERS)
+def test_other_backends_give_the_same_scores(tmp_path, backend):
     model = randomized(make(auxiliary=True, classifier_activation=None))
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "images.npy", images())
-    script = pathlib.Path(__file__).with_name("jax_segmenter.py")
-    done = subprocess.run([sys.executable, script, tmp_path], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    run_on(backend, "backend_model.py", tmp_path)
     expected = model(images())
     with np.load(tmp_path / "outputs.npz") as found:
         for name, scores in expected.items():

@@ -71,7 +71,7 @@ class AxialAttention(Attention):
         bias = ops.cast(_by_place(query, ops.transpose(for_query, (0, 2, 1))), "float32")
         # The keys' term is made for each key, and turned.
         for_key = ops.transpose(for_key, (1, 2, 0)) * ops.cast(self.scale, key.dtype)
-        bias += ops.cast(ops.transpose(_by_place(key, for_key), (0, 1, 3, 2)), "float32")
+        bias = bias + ops.cast(ops.transpose(_by_place(key, for_key), (0, 1, 3, 2)), "float32")
         weights = softmax_weights(query, key, bias, value.dtype)
         weights = self.dropout_layer(weights, training=training)
         return ops.matmul(weights, value) + _by_place(weights, for_value)

@@ -31,7 +31,7 @@ def softmax_weights(query, key, bias, dtype):
     scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))  # [B, G, L, M]
     scores = ops.cast(scores, "float32")
     if bias is not None:
-        scores += bias
+        scores = scores + bias
     return ops.cast(_softmax(scores), dtype)
 
 
