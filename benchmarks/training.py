@@ -5,9 +5,8 @@ python -m benchmarks.training --quick      # in 50 seconds: Pale-N, few times
 
 A step is forward, backward and AdamW on a batch of 8 in float32, without augmentation, as
 training/fit.py does it, and once more with memory as glibc hands it out by itself; each in a
-process of its own. Raw results go to
-benchmarks/results/training.json; the table of docs/benchmarks.md is made of them. Swin-T takes part
-if the extra `peers` is installed.
+process of its own. Raw results go to benchmarks/results/training.json; the table of
+docs/benchmarks.md is made of them. Swin-T takes part if the extra `peers` is installed.
 """
 
 import statistics
