@@ -6,6 +6,7 @@ from pale_tf.detector import pale_detector
 from pale_tf.fuse import fuse
 from pale_tf.layers.attention import PSAttention
 from pale_tf.models import PaleB, PaleN, PaleS, PaleT, pale_network
+from pale_tf.pretrained import load_pretrained
 from pale_tf.rematerialization import rematerialize
 from pale_tf.segmenter import pale_segmenter
 
@@ -19,6 +20,7 @@ __all__ = [
     "PaleS",
     "PaleT",
     "fuse",
+    "load_pretrained",
     "pale_backbone",
     "pale_detector",
     "pale_network",

@@ -235,7 +235,8 @@ def image_input(input_shape, input_tensor=None):
                 f"Received: {type(input_tensor)}"
             )
         _check_image_shape("input_tensor", tuple(input_tensor.shape[1:]))
-        return input_tensor, keras.utils.get_source_inputs(input_tensor)
+        inputs = keras.utils.get_source_inputs(input_tensor)
+        return input_tensor, inputs[0] if len(inputs) == 1 else inputs
     _check_image_shape("input_shape", input_shape)
     image = keras.Input(tuple(input_shape), name="image")
     return image, image

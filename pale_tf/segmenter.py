@@ -28,6 +28,7 @@ def pale_segmenter(
     output_norms=False,
     drop_path_rate=None,
     name=None,
+    input_tensor=None,
 ):
     """Builds UPerNet on a backbone: a model from images to a class for each pixel.
 
@@ -55,6 +56,7 @@ def pale_segmenter(
             Swin's do in front of dense heads.
         drop_path_rate: Stochastic depth rate of the last block; None takes the configuration's.
         name: Name of the model; None takes the configuration's with `_segmenter`.
+        input_tensor: Optional Keras tensor of images, `[B, H, W, 3]`, to build the model upon.
 
     Returns:
         A `PaleModel` from images `[B, H, W, 3]` to scores `[B, H, W, classes]`, float32. With
@@ -69,7 +71,7 @@ def pale_segmenter(
     check_positive_int("classes", classes)
     check_positive_int("channels", channels)
     weights = check_weights_path(weights)
-    image, inputs = image_input(input_shape)
+    image, inputs = image_input(input_shape, input_tensor)
     levels = pale_stages(image, config, include_preprocessing, output_norms)
 
     def scores(x, prefix=""):

@@ -14,7 +14,12 @@ from pale_tf.sizes import ceil_div, crop, equal, pad_to_windows
 
 def fit_window(window, height, width):
     """`(h, w)` of a window that is no larger than the map."""
-    return tuple(_minimum(a, b) for a, b in zip(window, (height, width), strict=True))
+    return tuple(smaller(a, b) for a, b in zip(window, (height, width), strict=True))
+
+
+def smaller(a, b):
+    """The smaller one of two sizes."""
+    return min(a, b) if isinstance(a, int) and isinstance(b, int) else ops.minimum(a, b)
 
 
 def group_windows(x, window, num_heads):
@@ -117,10 +122,6 @@ def _exchange(x, outer, inner, rest):
     """Swaps two neighboring axes, of which memory holds `[…, outer, inner, rest]`."""
     x = ops.reshape(x, (-1, outer, inner, rest))
     return ops.transpose(x, (0, 2, 1, 3))
-
-
-def _minimum(a, b):
-    return min(a, b) if isinstance(a, int) and isinstance(b, int) else ops.minimum(a, b)
 
 
 def _size(x):

@@ -22,18 +22,22 @@ class ShuffledWindowAttention(WindowAttention):
         window_size: The most rows and columns of a window.
         relative_position_bias: As in `WindowAttention`, for positions inside the shuffled window.
             Shuffle Transformer has it.
+        padding: `"masked"`, or `"swin"` where tokens attend to padding, as in `WindowAttention`.
         **kwargs: The other arguments of `pale_tf.layers.attention.Attention`.
 
     Raises:
         ValueError: If an argument is out of range, or the heads do not divide the channels.
     """
 
-    def __init__(self, num_heads, window_size=7, relative_position_bias=True, **kwargs):
+    def __init__(
+        self, num_heads, window_size=7, relative_position_bias=True, padding="masked", **kwargs
+    ):
         super().__init__(
             num_heads,
             window_size,
             shift=False,
             relative_position_bias=relative_position_bias,
+            padding=padding,
             **kwargs,
         )
 
@@ -53,7 +57,7 @@ class ShuffledWindowAttention(WindowAttention):
 
     def get_config(self):
         config = super().get_config()
-        del config["shift"]
+        del config["shift"], config["always_partition"]
         return config
 
 
