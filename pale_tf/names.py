@@ -65,6 +65,12 @@ def stage_of(layer_name):
     return int(found.group(1)) if found else None
 
 
+def block_of(layer_name):
+    """Block, from 1 on, of its stage that a layer belongs to; 0 for a layer of no block."""
+    found = re.match(r"stage[1-4]_block(\d+)_", layer_name)
+    return int(found.group(1)) if found else 0
+
+
 def merging(stage):
     """Name of the layer that opens a stage."""
     return f"stage{stage}_merging"

@@ -29,8 +29,9 @@ LAYERS = (
     ("pale_tf.rematerialization", "pale_tf.visualize", "pale_tf"),
     ("common",),
     ("training.recipe", "training.recipes", "training.settings", "training.errors"),
+    ("training.flags",),
     ("training.pictures", "training.datasets", "training.distribution.cluster"),
-    ("training.data", "training.distribution"),
+    ("training.data", "training.distribution", "training.teachers"),
     ("training.detection",),
     ("training.reports",),
     ("training.tasks",),
@@ -89,7 +90,7 @@ def test_imports_point_one_way(path):
 def test_only_programs_that_are_run_as_files_change_the_path():
     found = {str(path) for path in MODULES if "sys.path" in (ROOT / path).read_text()}
     assert {path for path in found if "reload" not in path} == {
-        *("training/fit.py", "training/evaluate.py", "training/predict.py"),
+        *("training/fit.py", "training/evaluate.py", "training/predict.py", "training/convert.py"),
         *("export/saved_model.py", "export/tflite.py", "export/verify.py", "export/client.py"),
         "export/web/serve.py",
     }

@@ -10,24 +10,21 @@ import time
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import (
-    Parser,
-    existing_weights,
-    make_folder,
-    natural_int,
-    positive_int,
-    replicas,
-    seed,
-)
+from common.cli import Parser, make_folder
 from common.errors import ProgramError, SettingError, WriteError
 from common.locks import locked
 from common.run_files import CONFIG, read_config
 from common.runtime import import_tensorflow, keep_memory
 from training.distribution.cluster import read_cluster
-from training.recipe import Recipe, load_recipe, read_recipe, recipe_names
+from training.flags import (
+    DEFAULT_RECIPE,
+    add_checkpoint_flags,
+    add_device_flags,
+    add_recipe_flags,
+    add_run_flags,
+)
+from training.recipe import Recipe, load_recipe, read_recipe
 from training.settings import RunSettings
-
-DEFAULT_RECIPE = "digits"
 
 
 def check_network(model, attention):
@@ -81,146 +78,6 @@ def make_parser():
     return parser
 
 
-def add_recipe_flags(add):
-    """Flags that choose a recipe, and that override it."""
-    add(
-        "--recipe",
-        choices=recipe_names(),
-        help=f"file in training/recipes/ (default: {DEFAULT_RECIPE})",
-    )
-    add(
-        "--dataset",
-        help="for classes of images: digits, imagenet2012, folder:PATH (PATH/LABEL/*.jpg, or below "
-        "train, validation and test), or tfds:NAME; for classes of pixels: digit_scenes, "
-        "masks:PATH (PATH/images/*.jpg and PATH/masks/*.png, or below train, validation and "
-        "test), ade20k:PATH, or tfds:NAME; for objects: digit_scenes, coco:PATH (COCO's JSON) or "
-        "tfds:NAME (default: the recipe's)",
-    )
-    add(
-        "--model",
-        help="network: pale_n, pale_t, pale_s, pale_b, swin_t, cswin_t and others of "
-        "pale_tf.configs.NETWORKS (default: the recipe's)",
-    )
-    add(
-        "--attention",
-        help="attention of all blocks, such as pale, shifted_window, cross_shaped or global: "
-        "docs/attentions.md (default: the model's)",
-    )
-    add("--epochs", type=positive_int, help="passes over the training data (default: the recipe's)")
-    add(
-        "--batch-size",
-        type=positive_int,
-        help="images in a step, over all replicas; the learning rate is in proportion "
-        "(default: the recipe's)",
-    )
-    add(
-        "--accumulate",
-        type=positive_int,
-        help="parts in which a batch is run one after the other, to save memory "
-        "(default: the recipe's)",
-    )
-    add("--image-size", type=positive_int, help="height and width (default: the recipe's)")
-    add(
-        "--precision",
-        choices=("float32", "mixed_bfloat16", "mixed_float16"),
-        help="Keras dtype policy (default: the recipe's)",
-    )
-
-
-def add_run_flags(add):
-    """Flags of a single run: what it starts from, and where it is."""
-    add(
-        "--weights",
-        type=existing_weights,
-        metavar="RUN",
-        help="run, or .keras or .weights.h5 file, to start from; of the same model, at any size "
-        "and with any classes (default: random weights)",
-    )
-    add("--seed", type=seed, help="seed of everything random (default: 0)")
-    add("--out", type=pathlib.Path, help="folder of the run (default: runs/RECIPE-TIME)")
-    add(
-        "--resume",
-        action="store_true",
-        help="go on with the run in --out from its last checkpoint, or start it if there is none "
-        "(default: a used folder is refused)",
-    )
-    add("--data-dir", type=pathlib.Path, help="folder of TFDS data sets (default: TFDS' own)")
-
-
-def add_checkpoint_flags(add):
-    """Flags of what is kept, and what is tolerated, on the way."""
-    add(
-        "--checkpoint-every",
-        type=positive_int,
-        metavar="STEPS",
-        default=1000,
-        help="steps between checkpoints; each epoch ends with one too (default: %(default)s)",
-    )
-    add(
-        "--keep-checkpoints",
-        type=positive_int,
-        metavar="COUNT",
-        default=3,
-        help="checkpoints to keep, the last ones (default: %(default)s)",
-    )
-    add(
-        "--max-unreadable",
-        type=natural_int,
-        metavar="COUNT",
-        default=100,
-        help="images that may be unreadable before the run ends (default: %(default)s)",
-    )
-
-
-def add_device_flags(add):
-    """Flags of where and how a step is computed."""
-    add(
-        "--strategy",
-        choices=("none", "mirrored", "multi_worker"),
-        default="none",
-        help="one device; all visible GPUs, or the CPU without any; or those of all machines that "
-        "TF_CONFIG lists (default: %(default)s)",
-    )
-    add(
-        "--wait",
-        type=positive_int,
-        default=300,
-        metavar="SECONDS",
-        help="time for the other workers of multi_worker to start (default: %(default)s)",
-    )
-    add(
-        "--jit",
-        action="store_true",
-        help="compile the step with XLA: for GPUs; not under a strategy with mixed_float16 "
-        "(default: off)",
-    )
-    add(
-        "--steps-per-execution",
-        type=positive_int,
-        default=1,
-        metavar="STEPS",
-        help="steps that TensorFlow runs by itself, for small networks on fast GPUs; progress, "
-        "checkpoints and SIGTERM wait for the last (default: %(default)s)",
-    )
-    add(
-        "--rematerialize",
-        type=int,
-        nargs="+",
-        choices=(1, 2, 3, 4),
-        default=(),
-        metavar="STAGE",
-        help="stages that compute in the backward pass again what takes most memory (default: "
-        "none)",
-    )
-    add(
-        "--cpu-replicas",
-        type=replicas,
-        default=1,
-        help="replicas that --strategy mirrored makes of the CPU, where there is no GPU "
-        "(default: %(default)s)",
-    )
-
-
 def choose(flags):
     """Makes a recipe and settings of the flags.
 
@@ -245,10 +102,41 @@ def choose(flags):
         name, seed = flags.recipe or DEFAULT_RECIPE, flags.seed or 0
         out = flags.out or pathlib.Path("runs", f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
         recipe = dataclasses.replace(load_recipe(name), **given)
+        if flags.weights is not None:
+            recipe = with_network_of(flags.weights.parent, recipe, given)
         own = {"recipe": name, "out": out, "seed": seed, "weights": flags.weights}
     kept = {field.name for field in dataclasses.fields(RunSettings)} - set(own)
     rest = {name: getattr(flags, name) for name in kept}
     return recipe, RunSettings(**own, **rest | {"rematerialize": tuple(flags.rematerialize)})
+
+
+def with_network_of(folder, recipe, given):
+    """Gives a recipe the network of a run, which it is to start from.
+
+    Args:
+        folder: The run's folder. In any other, the recipe stays as it is.
+        recipe: The `Recipe`.
+        given: Dict of the flags that override the recipe. They go before the run.
+
+    Returns:
+        A `Recipe`.
+    """
+    if not (folder / CONFIG).exists():
+        return recipe
+    start = read_recipe(folder)
+    if "model" not in given:
+        changes = {"model": start.model} | (
+            {} if "attention" in given else {"attention": start.attention}
+        )
+        recipe = dataclasses.replace(recipe, **changes)
+    if start.task == recipe.task:
+        import_tensorflow()
+        from training.tasks import load_task
+
+        shared = load_task(recipe.task).network_settings
+        settings = {name: start.settings[name] for name in shared if name in start.settings}
+        recipe = dataclasses.replace(recipe, settings=recipe.settings | settings)
+    return recipe
 
 
 def read_own(flags, given):

@@ -37,6 +37,14 @@ class Recipe:
         clip_norm: Largest global norm of the gradients, or None.
         ema_decay: Decay of the moving average of the weights, in `[0, 1)`.
         drop_path_rate: Stochastic depth rate of the last block, or None for the model's own.
+        freeze: Stages, of 1 to 4, whose weights stay as they are; what the network knows already is
+            kept, and a step takes less time and memory. Norms keep their statistics, and no path is
+            dropped.
+        layer_decay: Factor of the learning rate from each block to the one before it, in `(0, 1]`:
+            what is closer to the image changes less. Weight decay is slowed down alike. (BEiT, Bao
+            et al. 2022; Swin's fine-tuning takes it block by block.)
+        teacher: Network whose outputs are learned beside the labels: the folder of a run, or
+            `keras-applications:NAME` with ImageNet's weights. None for labels alone.
         accumulate: Parts in which a batch is run one after the other, to save memory.
         precision: Keras dtype policy.
         settings: Settings of the task by name: arguments of its `settings` class, for
@@ -60,6 +68,9 @@ class Recipe:
     clip_norm: float | None = None
     ema_decay: float = 0.0
     drop_path_rate: float | None = None
+    freeze: list[int] = dataclasses.field(default_factory=list)
+    layer_decay: float = 1.0
+    teacher: str | None = None
     accumulate: int = 1
     precision: str = "float32"
     settings: dict = dataclasses.field(default_factory=dict)

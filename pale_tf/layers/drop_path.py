@@ -12,7 +12,8 @@ class DropPath(Foldable, keras.layers.Layer):
     """Drops the residual branches of whole samples in training: `[B, …] -> [B, …]`.
 
     Stochastic depth (Huang et al. 2016), sample by sample. Kept branches are scaled by
-    `1 / (1 - rate)`, so that the expectation is that of inference.
+    `1 / (1 - rate)`, so that the expectation is that of inference. A layer that is not trainable
+    drops nothing, as Keras' BatchNorm keeps its statistics then.
 
     Args:
         rate: Probability of dropping a sample's branch, in `[0, 1)`.
@@ -32,7 +33,7 @@ class DropPath(Foldable, keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, training=False):
-        if not training or self.rate == 0.0:
+        if not training or not self.trainable or self.rate == 0.0:
             return inputs
         keep = 1.0 - self.rate
         shape = (ops.shape(inputs)[0],) + (1,) * (len(inputs.shape) - 1)

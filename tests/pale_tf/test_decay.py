@@ -6,7 +6,7 @@ import keras
 import pytest
 
 from pale_tf import PaleConfig, pale_detector, pale_network, pale_segmenter
-from pale_tf.decay import no_weight_decay
+from pale_tf.decay import layer_scales, no_weight_decay
 from pale_tf.layers.attention import ATTENTIONS
 
 POSITIONS = ("conditional", "absolute", "none")
@@ -87,3 +87,35 @@ def test_takes_any_model_and_what_its_sublayers_declare():
     outputs = keras.layers.Dense(1, name="last")(inner(inputs))
     found = {v.path.split("scaled/")[-1] for v in no_weight_decay(keras.Model(inputs, outputs))}
     assert found == {"table", "temperature", "dense/bias", "last/bias"}
+
+
+def test_the_learning_rate_falls_from_block_to_block():
+    config = PaleConfig("mine", 8, (1, 2, 1, 1), (2, 2, 2, 2), position="absolute")
+    model = pale_network(config, input_shape=(32, 32, 3), classes=3)
+    scales = layer_scales(model, 0.5)
+    assert set(scales) == {id(variable) for variable in model.trainable_variables}
+    # The head is the sixth after what opens the first stage.
+    powers = {
+        "stage1_merging": 6,
+        "stage1_position": 6,
+        "stage1_block1": 5,
+        "stage2_merging": 5,
+        "stage2_block1": 4,
+        "stage2_block2": 3,
+        "stage3_merging": 3,
+        "stage3_block1": 2,
+        "stage4_merging": 2,
+        "stage4_block1": 1,
+        "norm/": 0,
+        "predictions": 0,
+    }
+    for variable in model.trainable_variables:
+        (power,) = [power for name, power in powers.items() if variable.path.startswith(name)]
+        assert scales[id(variable)] == 0.5**power, variable.path
+
+
+def test_frozen_layers_have_no_learning_rate():
+    model = pale_network(PaleConfig("mine", 8, (1, 1, 1, 1), (2, 2, 2, 2)), classes=3)
+    model.get_layer("stage1_block1_mlp").trainable = False
+    scales = layer_scales(model, 0.5)
+    assert set(scales) == {id(variable) for variable in model.trainable_variables}

@@ -50,6 +50,8 @@ def assert_refused(code, output, errors, message, out):
             ["--strategy", "multi_worker", "--steps-per-execution", "2"],
             "argument --steps-per-execution: must be 1 with --strategy multi_worker",
         ),
+        (["--freeze", "0"], "argument --freeze: invalid choice: 0"),
+        (["--layer-decay", "0"], "argument --layer-decay: must be a number above 0; got '0'"),
         (["--rematerialize", "5"], "argument --rematerialize: invalid choice: 5"),
         (
             ["--jit", "--strategy", "mirrored", "--precision", "mixed_float16"],
@@ -168,6 +170,7 @@ def test_help_explains_every_flag_and_its_default():
         *("--out", "--resume", "--data-dir", "--checkpoint-every", "--keep-checkpoints"),
         *("--max-unreadable", "--cpu-replicas", "--wait"),
         *("--jit", "--rematerialize", "--steps-per-execution"),
+        *("--freeze", "--layer-decay", "--teacher"),
     }
     assert all("(default: " in action.help for action in actions)
 

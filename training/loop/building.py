@@ -6,8 +6,8 @@ import keras
 import numpy as np
 
 from common.errors import SettingError
-from pale_tf import rematerialize
-from pale_tf.decay import no_weight_decay
+from pale_tf import names, rematerialize
+from pale_tf.decay import layer_scales, no_weight_decay
 from pale_tf.weights import load_weights
 from training.distribution.strategies import prepare_replicas
 from training.loop.optimizer import make_optimizer
@@ -43,8 +43,10 @@ def make_trainer(
         A compiled `Trainer` with a built optimizer, and the report of the loaded weights, or None.
 
     Raises:
-        SettingError: If there is no such network, or the weights are not those of one.
+        SettingError: If there is no such network, the weights are not those of one, or a setting of
+            the recipe is out of range.
     """
+    _check(recipe, task)
     with strategy.scope():
         network, notes = _make_network(recipe, task, source), None
         if weights is not None:
@@ -53,18 +55,43 @@ def make_trainer(
             except ValueError as error:
                 raise SettingError(" ".join(str(error).split())) from error
             _check_finite(network, weights)
+        for layer in network.layers:
+            if names.stage_of(layer.name) in recipe.freeze:
+                layer.trainable = False
         if rematerialized:
             rematerialize(network, rematerialized)
+        teacher = None
+        if recipe.teacher is not None:
+            teacher = task.make_teacher(recipe, source)
         metrics = task.make_metrics(recipe, source)
         if task.make_loss is not None:
             task = dataclasses.replace(task, loss=task.make_loss(recipe.settings))
-        trainer = Trainer(network, task, metrics, recipe.accumulate, recipe.ema_decay)
-        optimizer = make_optimizer(recipe, steps_per_epoch, no_weight_decay(network))
+        trainer = Trainer(network, task, metrics, recipe.accumulate, recipe.ema_decay, teacher)
+        scales = None
+        if recipe.layer_decay != 1:
+            scales = layer_scales(network, recipe.layer_decay)
+        optimizer = make_optimizer(recipe, steps_per_epoch, no_weight_decay(network), scales)
         # Not Keras' "auto": XLA on a CPU is slower than the plain graph and takes long to compile.
         trainer.compile(optimizer, jit_compile=jit, steps_per_execution=steps_per_execution)
         trainer.optimizer.build(network.trainable_variables)
     prepare_replicas(strategy, network)
     return trainer, notes
+
+
+def _check(recipe, task):
+    """Raises a `SettingError` that names what a recipe cannot have."""
+    if not set(recipe.freeze) <= set(names.STAGES):
+        raise SettingError(
+            f"`freeze` must be some of the stages {list(names.STAGES)}. Received: {recipe.freeze}"
+        )
+    if not 0 < recipe.layer_decay <= 1:
+        raise SettingError(
+            f"`layer_decay` must be above 0, at most 1. Received: {recipe.layer_decay}"
+        )
+    if recipe.teacher is not None and task.make_teacher is None:
+        raise SettingError(
+            f"`teacher`: the task {recipe.task!r} has none. Received: {recipe.teacher}"
+        )
 
 
 def _check_finite(network, path):

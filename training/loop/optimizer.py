@@ -6,19 +6,22 @@ import tensorflow as tf
 from common.errors import SettingError
 
 
-def make_optimizer(recipe, steps_per_epoch, undecayed=()):
+def make_optimizer(recipe, steps_per_epoch, undecayed=(), scales=None):
     """Makes the optimizer of a run, for gradients that are already summed over the replicas.
 
     Args:
         recipe: A `Recipe`.
         steps_per_epoch: Optimizer steps in an epoch.
         undecayed: Variables without weight decay: see `pale_tf.decay`.
+        scales: Dict of factors of the learning rate, by `id` of variables, or None for 1 each: see
+            `pale_tf.decay.layer_scales`.
 
     Returns:
         A `keras.optimizers.Optimizer`.
     """
     optimizer = AdamW(
         make_schedule(recipe, steps_per_epoch),
+        scales=scales,
         weight_decay=recipe.weight_decay,
         beta_2=recipe.beta_2,
         global_clipnorm=recipe.clip_norm,
@@ -119,10 +122,28 @@ class AdamW(keras.optimizers.AdamW):
 
     Keras sums them itself, but after it has clipped them and, in `LossScaleOptimizer`, looked for
     overflow: replica by replica, on its own part. The trainer sums first.
+
+    Args:
+        scales: Factors of the learning rate by `id` of variables, or None for 1 each. Weight decay,
+            which is in proportion to the learning rate, has them too.
     """
+
+    def __init__(self, *args, scales=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._scales = scales
+
+    def build(self, variables):
+        super().build(variables)
+        # From here on, Keras hands over what a `keras.Variable` holds.
+        if self._scales is not None:
+            self._scales = {self._var_key(v): self._scales[id(v)] for v in variables}
 
     def update_step(self, gradient, variable, learning_rate):
         """Adam's update by TensorFlow's one operation, where Keras passes over memory 12 times."""
+        if self._scales is not None:
+            learning_rate = learning_rate * self._scales[self._var_key(variable)]
+            if self._use_weight_decay(variable):
+                variable.assign_sub(variable * self.weight_decay * learning_rate)
         index = self._get_variable_index(variable)
         step = tf.cast(self.iterations.value + 1, tf.float32)
         tf.raw_ops.ResourceApplyAdam(
@@ -137,6 +158,10 @@ class AdamW(keras.optimizers.AdamW):
             epsilon=self.epsilon,
             grad=gradient,
         )
+
+    def _apply_weight_decay(self, variables):
+        if self._scales is None:  # else each variable decays by its own rate, in its update
+            super()._apply_weight_decay(variables)
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         return list(grads_and_vars)

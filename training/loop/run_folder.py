@@ -76,6 +76,7 @@ def introduction(run, notes):
 def write_end(run):
     """Writes what training gave, and evaluates it: networks, scores, pictures, examples."""
     folder, task = run.settings.out, run.task
+    run.trainer.finished.trainable = True  # whoever trains it next may freeze other stages
     save_networks(folder, run.trainer)
     names = [name for name in (MODEL, EMA_MODEL) if (folder / name).exists()]
     networks = {

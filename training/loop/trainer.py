@@ -24,6 +24,8 @@ class Trainer(keras.Model):
         metrics: List of `keras.metrics.Metric` that take targets and outputs.
         accumulate: Micro-batches in a step of a replica.
         ema_decay: Decay of the moving average of the weights, in `[0, 1)`; 0 for no average.
+        teacher: `(images, targets)` to the targets that the loss is of, or None for the targets
+            themselves. Metrics are of the targets themselves.
 
     Attributes:
         finished: The network that the run leaves; the trained one's weights are its own.
@@ -31,13 +33,14 @@ class Trainer(keras.Model):
         averaged: The variables that are averaged: weights and BatchNorm's statistics.
     """
 
-    def __init__(self, network, task, metrics=(), accumulate=1, ema_decay=0.0):
+    def __init__(self, network, task, metrics=(), accumulate=1, ema_decay=0.0, teacher=None):
         super().__init__(name="trainer")
         self.network = network
         self.finished = task.finish(network)
         self.task = task
         self.accumulate = accumulate
         self.ema_decay = ema_decay
+        self.teacher = teacher
         self.loss = keras.metrics.Mean(name="loss")
         self.scores = [self.loss, *metrics]
         self.averaged = [v for v in network.variables if v.dtype == "float32"]
@@ -123,9 +126,11 @@ class Trainer(keras.Model):
         losses, gradients = [], []
         for x, y in self._parts(images, targets):
             # Waiting for the part before bounds the memory to that of one part.
+            with tf.control_dependencies(gradients):
+                aims = y if self.teacher is None else self.teacher(tf.identity(x), y)
             with tf.control_dependencies(gradients), tf.GradientTape() as tape:
                 given = self.network(self.task.join(tf.identity(x), y), training=True)
-                loss = tf.reduce_sum(self.task.loss(given, y)) / count
+                loss = tf.reduce_sum(self.task.loss(given, aims)) / count
                 loss += self._additional_loss()
                 scaled = self.optimizer.scale_loss(loss)
             new = tape.gradient(scaled, [variable.value for variable in variables])

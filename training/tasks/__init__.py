@@ -64,6 +64,8 @@ class Task:
             `count` counts. The outputs are those of the network, or of the finished one.
         make_loss: `settings`, the recipe's, to the loss that training minimizes, where they change
             it; None where they do not.
+        make_teacher: `(recipe, source)`, of a recipe with a `teacher`, to a function of images and
+            targets to the targets that the loss is of; None if the task has no teachers.
         join: `(images, targets)` to what the trained network takes: the images, unless given. The
             targets too, where what is learned depends on what is found.
         padding: Values that fill up the targets of an image, by name, where those of a batch
@@ -88,6 +90,8 @@ class Task:
         class_score: Name of the number that `Report.classes` has for each class; `score`, unless
             given.
         settings: Frozen dataclass of the recipe's `settings`.
+        network_settings: Names of those that set the shape of the network: a run that starts from
+            another's network takes them over.
         open_source: `(dataset, data_dir)` to a `Source`.
         describe: `source` to a few words about the targets, such as `10 classes`.
         files: `source` to a dict of texts, by the name of a file in the run's folder.
@@ -102,6 +106,7 @@ class Task:
     make_network: typing.Callable
     loss: typing.Callable
     make_loss: typing.Callable | None = None
+    make_teacher: typing.Callable | None = None
     join: typing.Callable = images_alone
     padding: dict | None = None
     finish: typing.Callable = lambda network: network
@@ -116,6 +121,7 @@ class Task:
     score: str = "loss"
     class_score: str | None = None
     settings: type = NoSettings
+    network_settings: tuple[str, ...] = ()
     open_source: typing.Callable = open_source
     describe: typing.Callable = lambda source: "no classes"
     files: typing.Callable = lambda source: {}

@@ -13,6 +13,7 @@ from common.preparation import crop_fraction_of, evaluation_image
 from common.run_files import LABELS
 from common.trained import image_size
 from pale_tf import pale_network
+from pale_tf.checks import check_share
 from training.data.augmentation import augment_image, make_batch_augmentation
 from training.data.batches import Transforms
 from training.data.decoding import decode
@@ -21,6 +22,7 @@ from training.data.geometry import random_mirror, random_window
 from training.data.seeds import following
 from training.reports.classification import TOP, ClassificationReport
 from training.tasks import Prediction, Task
+from training.teachers import load_teacher
 
 BATCH = 32  # images that are predicted at once
 
@@ -44,6 +46,8 @@ class Settings:
         slant: Largest random shift of a row, in parts of its distance from the middle.
         stretch: Largest random change of the width alone, in parts of the image.
         stroke: Largest random share of a dilation or an erosion, in 0..1: thicker, thinner strokes.
+        teacher_weight: Share of the teacher's outputs in what is learned, in 0..1; the rest is the
+            labels. Matters with a teacher alone.
         crop_fraction: In evaluation, the part of the image's short side that the central crop has.
     """
 
@@ -60,7 +64,11 @@ class Settings:
     slant: float = 0.0
     stretch: float = 0.0
     stroke: float = 0.0
+    teacher_weight: float = 0.5
     crop_fraction: float = 1.0
+
+    def __post_init__(self):
+        check_share("teacher_weight", self.teacher_weight)
 
 
 def training_image(encoded, seed, size, settings, guarded=True):
@@ -128,6 +136,27 @@ def make_network(recipe, source):
     )
 
 
+def make_teacher(recipe, source):
+    """Makes soft targets: labels, mixed with what a teacher says of the same image as the network
+    sees it. (Hinton et al. 2015, at a temperature of 1; DeiT's "soft distillation".)
+
+    Args:
+        recipe: A `Recipe` with a `teacher`.
+        source: The `Source`; the teacher's classes must be its own.
+
+    Returns:
+        A function of images `[b, S, S, 3]`, values in 0..255, and distributions `[b, classes]`, to
+        distributions `[b, classes]`.
+    """
+    weight = Settings(**recipe.settings).teacher_weight
+    teacher = load_teacher(recipe.teacher, source.labels)
+
+    def soften(images, targets):
+        return targets + weight * (teacher(images) - targets)
+
+    return soften
+
+
 def make_metrics(recipe, source):
     """Accuracy, and top-5 accuracy where there are more than 5 classes."""
     metrics = [keras.metrics.CategoricalAccuracy(name="accuracy")]
@@ -167,6 +196,7 @@ TASK = Task(
     make_transforms=make_transforms,
     make_network=make_network,
     loss=lambda outputs, targets: keras.losses.categorical_crossentropy(targets, outputs),
+    make_teacher=make_teacher,
     make_metrics=make_metrics,
     score="accuracy",
     settings=Settings,

@@ -307,6 +307,7 @@ TASK = Task(
     score="miou",
     class_score="iou",
     settings=Settings,
+    network_settings=("channels", "output_norms"),
     open_source=open_mask_source,
     describe=lambda source: f"{len(source.labels)} classes of pixels",
     files=lambda source: {LABELS: labels_text(source.labels)},

@@ -42,3 +42,9 @@ def test_inference_is_the_identity():
 def test_bad_rate(rate):
     with pytest.raises(ValueError, match=rf"`rate` must be in \[0, 1\). Received: {rate}"):
         DropPath(rate)
+
+
+def test_a_frozen_layer_drops_nothing():
+    x, layer = np.ones((4, 2), "float32"), DropPath(0.9)
+    layer.trainable = False
+    np.testing.assert_array_equal(layer(x, training=True), x)

@@ -2,12 +2,13 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from common.errors import SettingError
-from tests.training.small import RECIPE, SOURCE, small_network
+from tests.training.small import RECIPE, SOURCE, batches, fit, small_network
 from training.loop.building import make_trainer
 from training.tasks import classify
 
@@ -78,3 +79,90 @@ def test_a_network_that_there_is_not_is_a_setting_error():
     recipe = dataclasses.replace(RECIPE, model="swin_t", attention="pale")
     with pytest.raises(SettingError, match="`num_heads` must be 1 or even"):
         make_trainer(STRATEGY, recipe, classify.TASK, SOURCE, 5)
+
+
+def train_one_step(**changes):
+    """Weights before and after a step at a full learning rate, by path, and the trainer."""
+    recipe = dataclasses.replace(RECIPE, **{"warmup_epochs": 0, "clip_norm": None} | changes)
+    keras.utils.set_random_seed(0)
+    trainer, _ = make_trainer(STRATEGY, recipe, TASK, SOURCE, 5)
+    before = {v.path: v.numpy() for v in trainer.network.variables}
+    images, labels = batches(1)
+    fit(trainer, images, labels)
+    return before, {v.path: v.numpy() for v in trainer.network.variables}, trainer
+
+
+def test_frozen_stages_stay_and_the_others_learn_as_before():
+    start, free, _ = train_one_step()
+    before, after, trainer = train_one_step(freeze=[1, 2])
+    assert before.keys() == start.keys()
+    for path, value in before.items():
+        np.testing.assert_array_equal(value, start[path])
+        if path.startswith(("stage1", "stage2")):  # statistics of norms too
+            np.testing.assert_array_equal(after[path], value, err_msg=path)
+            assert "moving" not in path or (free[path] != value).any()
+        else:
+            assert (after[path] != value).any() == (free[path] != value).any(), path
+    trained = {v.path.replace("/", "_").split("_")[0] for v in trainer.network.trainable_variables}
+    assert trained == {"stage3", "stage4", "predictions"}
+
+
+def test_layer_decay_slows_down_what_is_close_to_the_image():
+    _, free, _ = train_one_step(weight_decay=0.0)
+    before, after, _ = train_one_step(weight_decay=0.0, layer_decay=0.5)
+    # Of one block each: blocks 1 to 4, the head 5. The gradients of the first step are the same.
+    for path, power in {
+        "stage1_merging/convolution/kernel": 5,
+        "stage1_block1_mlp/expand/kernel": 4,
+        "stage4_block1_mlp/contract/kernel": 1,
+        "predictions/kernel": 0,
+    }.items():
+        moved, freely = after[path] - before[path], free[path] - before[path]
+        assert np.abs(freely).max() > 1e-3
+        np.testing.assert_allclose(moved, freely * 0.5**power, rtol=1e-2, atol=1e-6)
+
+
+def test_a_teacher_moves_the_targets_of_the_loss_alone():
+    images, labels = batches(1)
+    told = np.random.default_rng(1).dirichlet(np.ones(7), 8).astype("float32")
+
+    def outcome(targets, teach=None):
+        task = TASK
+        if teach is not None:
+            task = dataclasses.replace(TASK, make_teacher=lambda recipe, source: teach)
+        recipe = dataclasses.replace(RECIPE, warmup_epochs=0, teacher=teach and "some")
+        keras.utils.set_random_seed(0)
+        trainer, _ = make_trainer(STRATEGY, recipe, task, SOURCE, 5)
+        (step,) = fit(trainer, images, targets)
+        weights = [v.numpy() for v in trainer.network.trainable_variables]
+        return step, weights, float(trainer.scores[1].result())
+
+    def soften(given, targets):
+        assert given.shape == (8, 32, 32, 3)
+        return 0.25 * targets + 0.75 * told
+
+    by_hand, expected, _ = outcome((0.25 * labels + 0.75 * told).astype("float32"))
+    taught, actual, accuracy = outcome(labels, soften)
+    assert taught["loss"] == pytest.approx(by_hand["loss"], rel=1e-5)
+    assert taught["gradient_norm"] == pytest.approx(by_hand["gradient_norm"], rel=1e-4)
+    for one, other in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    _, untaught, plain_accuracy = outcome(labels)
+    assert accuracy == plain_accuracy  # of the labels
+    assert any((one != other).any() for one, other in zip(actual, untaught, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"freeze": [0]}, r"`freeze` must be some of the stages \[1, 2, 3, 4\]. Received: \[0\]"),
+        ({"layer_decay": 0.0}, "`layer_decay` must be above 0, at most 1. Received: 0.0"),
+        ({"layer_decay": 1.5}, "`layer_decay` must be above 0, at most 1. Received: 1.5"),
+        ({"teacher": "runs/digits"}, "`teacher`: the task 'classify' has none"),
+    ],
+)
+def test_bad_settings_of_fine_tuning_are_refused(changes, message):
+    recipe, task = dataclasses.replace(RECIPE, **changes), TASK
+    task = dataclasses.replace(TASK, make_teacher=None)
+    with pytest.raises(SettingError, match=message):
+        make_trainer(STRATEGY, recipe, task, SOURCE, 5)

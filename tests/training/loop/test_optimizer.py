@@ -1,6 +1,7 @@
 """AdamW: its schedule, its update, and which weights it decays."""
 
 import dataclasses
+import sys
 
 import keras
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from common.errors import SettingError
 from pale_tf import PaleConfig, pale_backbone, pale_network
 from pale_tf.decay import no_weight_decay
+from tests.training.loop import scaled_replicas
+from tests.training.runs import finish
 from tests.training.small import RECIPE
 from training.loop.optimizer import AdamW, LinearDecay, StepDecay, make_optimizer, make_schedule
 
@@ -139,3 +142,36 @@ def test_weights_of_an_attention_for_positions_are_not_decayed(attention, name):
     assert any(path.endswith(f"attention/{name}") for path in paths)
     assert "stage1_position/map" in paths
     assert decayed_paths(network) == {path for path in paths if path.endswith("kernel")}
+
+
+def test_a_scaled_variable_is_updated_and_decayed_at_its_own_rate():
+    """As two optimizers, each with a learning rate of its own."""
+    rng = np.random.default_rng(0)
+    start = rng.normal(size=(3, 50)).astype("float32")
+    gradients = rng.normal(size=(4, 3, 50)).astype("float32")
+    ends, rates = [], (0.02, 0.02 * 0.1)
+    for rate in rates:
+        variable = keras.Variable(start)
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=0.5)
+        for gradient in gradients:
+            optimizer.apply([keras.ops.convert_to_tensor(gradient)], [variable])
+        ends.append(variable.numpy())
+    assert np.abs(ends[0] - ends[1]).max() > 0.01
+    variables = [keras.Variable(start), keras.Variable(start), keras.Variable(start)]
+    scales = {id(variables[0]): 1.0, id(variables[1]): 0.1, id(variables[2]): 0.1}
+    optimizer = AdamW(0.02, weight_decay=0.5, scales=scales)
+    optimizer.exclude_from_weight_decay(var_list=[variables[2]])
+    optimizer.build(variables)
+    for gradient in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(gradient)] * 3, variables)
+    np.testing.assert_allclose(variables[0], ends[0], atol=1e-6)
+    np.testing.assert_allclose(variables[1], ends[1], atol=1e-6)
+    decayed = np.prod([1 - 0.5 * rates[1]] * 4) * start
+    assert np.abs(variables[2].numpy() - variables[1].numpy()).max() == pytest.approx(
+        np.abs(start - decayed).max(), rel=0.01
+    )
+
+
+@pytest.mark.slow
+def test_scales_hold_on_two_replicas():
+    finish(command=[sys.executable, scaled_replicas.__file__])

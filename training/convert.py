@@ -1,0 +1,147 @@
+"""Makes a run of somebody else's checkpoint: `python training/convert.py CHECKPOINT --out RUN`."""
+
+import contextlib
+import pathlib
+import sys
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from common.cli import Parser, make_folder, working_on
+from common.errors import SettingError
+from common.files import replacing, write_json
+from common.labels import check_labels, labels_text
+from common.run_files import CONFIG, LABELS, MODEL
+from common.runtime import import_tensorflow
+from common.versions import installed_versions
+from training.recipe import Recipe, as_json
+
+
+def main(argv=None):
+    parser = make_parser()
+    flags = parser.parse_args(argv)
+    is_new = not flags.out.exists()
+    with parser.stopping():
+        with working_on(f"reading {flags.checkpoint}"):
+            import_tensorflow()
+            found = read(flags.checkpoint)
+            recipe = recipe_of(found.plan)
+        make_folder(parser, "--out", flags.out)
+        if any(flags.out.iterdir()):
+            raise SettingError(f"argument --out: the folder {flags.out} is not empty")
+        try:
+            with working_on(f"writing {flags.out}"):
+                write(flags.out, found, recipe, flags.checkpoint)
+        finally:
+            if is_new:
+                with contextlib.suppress(OSError):  # it holds something after all
+                    flags.out.rmdir()
+    print(summary(flags.out, found.plan))
+
+
+def make_parser():
+    parser = Parser(__doc__)
+    add = parser.add_argument
+    add(
+        "checkpoint",
+        metavar="CHECKPOINT",
+        type=pathlib.Path,
+        help="folder or safetensors file of transformers or timm: Swin, or UPerNet on Swin",
+    )
+    add("--out", type=pathlib.Path, required=True, help="folder of the run, new or empty")
+    return parser
+
+
+def read(path):
+    """The `pale_tf.pretrained.Pretrained` of a checkpoint, or a `SettingError`."""
+    from pale_tf.backbone import IMAGE_DEVIATION, IMAGE_MEAN
+    from pale_tf.checkpoint_configs import FEATURES
+    from pale_tf.pretrained import read_pretrained
+
+    try:
+        found = read_pretrained(path)
+    except ValueError as error:
+        text = " ".join(str(error).split()).replace("`path`", "argument CHECKPOINT")
+        raise SettingError(text) from error
+    if found.plan.architecture == FEATURES:
+        raise SettingError(
+            f"argument CHECKPOINT: {path} has no classifier, so it can be no run; "
+            "`load_pretrained(…).save_weights(…)` gives `fit.py --weights` its backbone"
+        )
+    check_labels(found.plan.labels, "argument CHECKPOINT")
+    numbers = [*found.plan.mean, *found.plan.deviation]
+    usual = [*IMAGE_MEAN, *IMAGE_DEVIATION]
+    if any(abs(a - b) > 1e-3 for a, b in zip(numbers, usual, strict=True)):
+        raise SettingError(
+            f"argument CHECKPOINT: {path} must normalize images by ImageNet's mean and deviation, "
+            "as networks that fit.py builds do; `load_pretrained` takes others. Received: "
+            f"{[round(number / 255, 3) for number in numbers]}"
+        )
+    return found
+
+
+def recipe_of(plan):
+    """The `Recipe` of the run: the network, and how images are prepared. It was not trained here,
+    so there are no epochs."""
+    from pale_tf.checkpoint_configs import SEGMENTER
+
+    if plan.architecture == SEGMENTER:
+        task = "segment"
+        settings = {
+            "channels": plan.channels,
+            "auxiliary": False,
+            "output_norms": True,
+            "short_side": plan.image_size,
+        }
+    else:
+        task, settings = "classify", {"crop_fraction": plan.crop_fraction}
+    return Recipe(
+        task=task,
+        dataset="none",
+        model=plan.config,
+        image_size=plan.image_size,
+        epochs=0,
+        batch_size=32 if task == "classify" else 1,
+        learning_rate=0.0,
+        base_batch_size=32,
+        warmup_epochs=0,
+        weight_decay=0.0,
+        settings=settings,
+    )
+
+
+def write(folder, found, recipe, checkpoint):
+    """Writes the files of a run, the network last: without it, there is no run."""
+    config = {
+        "command": ["python", *sys.argv],
+        "checkpoint": str(checkpoint),
+        "versions": installed_versions("keras", "numpy", "safetensors", "tensorflow"),
+        "recipe": as_json(recipe),
+    }
+    write_json(folder / CONFIG, config)
+    if found.plan.labels:
+        with replacing(folder / LABELS) as path:
+            path.write_text(labels_text(found.plan.labels), encoding="utf-8")
+    with replacing(folder / MODEL) as path:
+        found.network.save(path)
+
+
+def summary(folder, plan):
+    """A text for the user at the end."""
+    pixels = "×".join([str(plan.image_size)] * 2)
+    shape = f"{plan.config.name}, {plan.classes} classes, images of {pixels}"
+    programs = ("predict.py RUN IMAGE...", "fit.py --weights RUN --dataset ...")
+    names = "" if plan.labels else "; the checkpoint does not name them"
+    return "\n".join(
+        [
+            f"{shape}{names}",
+            f"written to {folder}",
+            "",
+            "Next:",
+            *(f"  python training/{program.replace('RUN', str(folder))}" for program in programs),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
