@@ -4,6 +4,7 @@ import json
 import pathlib
 import typing
 
+import ml_dtypes  # noqa: F401 - lets NumPy know bfloat16; Keras depends on it
 import numpy as np
 import safetensors
 
@@ -115,10 +116,10 @@ def _read_tensors(path):
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    # A dtype that NumPy lacks is a TypeError or an AttributeError.
+    # A dtype that NumPy does not know, of 8 or 4 bits, is a TypeError or an AttributeError.
     except (safetensors.SafetensorError, OSError, TypeError, AttributeError) as error:
         raise ValueError(
-            f"`path`: {path} is not a whole safetensors file: {' '.join(str(error).split())}"
+            f"`path`: cannot read {path} as a safetensors file: {' '.join(str(error).split())}"
         ) from error
     return {name: _widened(value) for name, value in tensors.items()}
 

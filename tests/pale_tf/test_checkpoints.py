@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 
+import ml_dtypes
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -11,7 +12,11 @@ from safetensors.numpy import save_file
 from pale_tf import load_pretrained
 from pale_tf.checkpoints import read_checkpoint
 
-TENSORS = {"a": np.arange(6, dtype="float32").reshape(2, 3), "b": np.ones(2, "float16")}
+TENSORS = {
+    "a": np.arange(6, dtype="float32").reshape(2, 3),
+    "b": np.ones(2, "float16"),
+    "c": np.full(3, 1.5, ml_dtypes.bfloat16),
+}
 
 
 def write(folder, **files):
@@ -39,19 +44,19 @@ def test_a_folder_and_a_file_are_read(tmp_path):
         checkpoint = read_checkpoint(path)
         assert checkpoint.config == {}
         assert checkpoint.preprocessor == {"size": 224}
-        assert checkpoint.tensors["b"].dtype == "float32"
+        assert {value.dtype for value in checkpoint.tensors.values()} == {np.dtype("float32")}
         for name, value in TENSORS.items():
             np.testing.assert_array_equal(checkpoint.tensors[name], value)
 
 
 def test_tensors_may_be_split_over_several_files(tmp_path):
     names = ("model-00001-of-00002", "model-00002-of-00002")
-    files = {name: {key: TENSORS[key]} for name, key in zip(names, TENSORS, strict=True)}
+    files = {name: {key: TENSORS[key]} for name, key in zip(names, "ab", strict=True)}
     folder = write(tmp_path / "checkpoint", **files)
-    weight_map = {key: f"{name}.safetensors" for name, key in zip(names, TENSORS, strict=True)}
+    weight_map = {key: f"{name}.safetensors" for name, key in zip(names, "ab", strict=True)}
     index = folder / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": weight_map}))
-    assert set(read_checkpoint(folder).tensors) == set(TENSORS)
+    assert set(read_checkpoint(folder).tensors) == {"a", "b"}
     index.write_text(json.dumps({"weight_map": {"a": "../other.safetensors"}}))
     with pytest.raises(ValueError, match="does not list files of its folder"):
         read_checkpoint(folder)
@@ -65,7 +70,7 @@ def test_nothing_is_unpickled(tmp_path, name):
     folder, harm = write(tmp_path / "checkpoint"), tmp_path / "harm"
     (folder / name).write_bytes(pickle.dumps(Harmful(str(harm))))
     for path in (folder, folder / name):
-        with pytest.raises(ValueError, match=r"pickle|not a whole safetensors file") as caught:
+        with pytest.raises(ValueError, match=r"pickle|as a safetensors file") as caught:
             load_pretrained(path)
         assert "\n" not in str(caught.value)
     assert not harm.exists()
@@ -77,7 +82,7 @@ def test_a_truncated_file_is_refused(tmp_path, left):
     folder = write(tmp_path / "checkpoint", model=TENSORS)
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:left])
-    with pytest.raises(ValueError, match="is not a whole safetensors file") as caught:
+    with pytest.raises(ValueError, match=r"cannot read .* as a safetensors file") as caught:
         read_checkpoint(folder)
     assert "\n" not in str(caught.value)
 

@@ -155,7 +155,7 @@ def test_a_truncated_checkpoint_is_refused(tmp_path):
     folder = shutil.copytree(RECORDED, tmp_path / "checkpoint")
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="is not a whole safetensors file"):
+    with pytest.raises(ValueError, match=r"cannot read .* as a safetensors file"):
         load_pretrained(folder)
 
 
