@@ -1,9 +1,10 @@
 """Makes a checkpoint of random weights with PyTorch, and what its network makes of random images:
 `python make_checkpoint.py FOLDER NETWORK HEIGHTxWIDTH...`.
 
-NETWORK is `swin_t`, `swin_s`, `swin_b`, `swin_odd`, `swin_features` or `upernet`, of transformers,
-or `timm`. FOLDER gets what `save_pretrained` writes, and `expected.npz`: for each size the images,
-the logits (or, of `swin_features`, the last map) and the outputs of the stages, channels last.
+NETWORK is `swin_t`, `swin_s`, `swin_b`, `swin_odd`, `swin_features`, `upernet` or `upernet_odd`, of
+transformers, or `timm`. FOLDER gets what `save_pretrained` writes, and `expected.npz`: for each
+size the images, the logits (or, of `swin_features`, the last map) and the outputs of the stages,
+channels last.
 """
 
 import json
@@ -24,7 +25,11 @@ SHAPES = {
         "num_heads": [1, 2, 4, 4],
     },
 }
-SHAPES["swin_features"] = SHAPES["swin_odd"]
+SHAPES |= {
+    "swin_features": SHAPES["swin_odd"],
+    "upernet": SHAPES["swin_t"],
+    "upernet_odd": SHAPES["swin_odd"],
+}
 STAGES = ["stage1", "stage2", "stage3", "stage4"]
 PREPROCESSOR = {
     "do_normalize": True,
@@ -53,11 +58,14 @@ def randomize(model):
 def transformers_network(name):
     import transformers
 
-    if name == "upernet":
-        backbone = transformers.SwinConfig(out_features=STAGES, initializer_range=0.05)
-        config = transformers.UperNetConfig(backbone_config=backbone, num_labels=150)
+    options = {**SHAPES[name], "initializer_range": 0.05}
+    if name.startswith("upernet"):
+        backbone = transformers.SwinConfig(**options, out_features=STAGES)
+        head = {"num_labels": 7, "hidden_size": 16, "auxiliary_channels": 8}
+        head = {"num_labels": 150} if name == "upernet" else head
+        config = transformers.UperNetConfig(backbone_config=backbone, **head)
         return transformers.UperNetForSemanticSegmentation(config)
-    config = transformers.SwinConfig(**SHAPES[name], num_labels=11, initializer_range=0.05)
+    config = transformers.SwinConfig(**options, num_labels=11)
     if name == "swin_features":
         return transformers.SwinModel(config)
     return transformers.SwinForImageClassification(config)
@@ -68,7 +76,7 @@ def save_transformers(folder, name):
     torch.manual_seed(0)
     network = randomize(transformers_network(name))
     network.save_pretrained(folder)
-    size = {"height": 512, "width": 512} if name == "upernet" else PREPROCESSOR["size"]
+    size = {"height": 512, "width": 512} if "upernet" in name else PREPROCESSOR["size"]
     preprocessor = json.dumps({**PREPROCESSOR, "size": size})
     (folder / "preprocessor_config.json").write_text(preprocessor)
 
@@ -77,7 +85,7 @@ def save_transformers(folder, name):
         network = transformers_network(name).eval().requires_grad_(False)
         network = type(network).from_pretrained(folder).eval()
         with torch.no_grad():
-            if name == "upernet":
+            if "upernet" in name:
                 return network(images).logits, network.backbone(images).feature_maps
             options = {
                 "output_hidden_states": True,
