@@ -36,7 +36,7 @@ def main(argv=None):
             if is_new:
                 with contextlib.suppress(OSError):  # it holds something after all
                     flags.out.rmdir()
-    print(summary(flags.out, found.plan))
+    print(summary(flags.out, recipe, found.plan.classes))
 
 
 def make_parser():
@@ -126,21 +126,23 @@ def write(folder, found, recipe, checkpoint):
         found.network.save(path)
 
 
-def summary(folder, plan):
+def summary(folder, recipe, classes):
     """A text for the user at the end."""
-    pixels = "×".join([str(plan.image_size)] * 2)
-    shape = f"{plan.config.name}, {plan.classes} classes, images of {pixels}"
-    programs = ("predict.py RUN IMAGE...", "fit.py --weights RUN --dataset ...")
-    names = "" if plan.labels else "; the checkpoint does not name them"
-    return "\n".join(
-        [
-            f"{shape}{names}",
-            f"written to {folder}",
-            "",
-            "Next:",
-            *(f"  python training/{program.replace('RUN', str(folder))}" for program in programs),
-        ]
-    )
+    size, named = recipe.image_size, (folder / LABELS).exists()
+    start, data = {"classify": ("folder", "folder"), "segment": ("segment_folder", "masks")}[
+        recipe.task
+    ]
+    lines = [
+        f"{recipe.model.name}, {classes} classes, images of {size}×{size}"
+        f"{'' if named else '; the checkpoint does not name its classes'}",
+        f"written to {folder}",
+        "",
+        "Next:",
+        f"  python training/predict.py {folder} IMAGE...",
+        f"  python training/evaluate.py {folder} --dataset {data}:PATH",
+        f"  python training/fit.py --recipe {start} --dataset {data}:PATH --weights {folder}",
+    ]
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
