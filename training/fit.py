@@ -131,10 +131,12 @@ def with_network_of(folder, recipe, given):
         recipe = dataclasses.replace(recipe, **changes)
     if start.task == recipe.task:
         import_tensorflow()
-        from training.tasks import load_task
+        from training.tasks import check_settings, load_task
 
-        shared = load_task(recipe.task).network_settings
-        settings = {name: start.settings[name] for name in shared if name in start.settings}
+        task = load_task(recipe.task)
+        check_settings(task, start)
+        own = task.settings(**start.settings)
+        settings = {name: getattr(own, name) for name in task.network_settings}
         recipe = dataclasses.replace(recipe, settings=recipe.settings | settings)
     return recipe
 

@@ -78,6 +78,10 @@ def test_a_segmenter_that_starts_from_another_has_its_head(tmp_path):
     assert (found.settings["channels"], found.settings["output_norms"]) == (48, True)
     assert found.settings["short_side"] == 224
     assert "auxiliary" not in found.settings
+    del recipe["settings"]["channels"]  # the task's own, not that of the recipe
+    (tmp_path / "config.json").write_text(json.dumps({"recipe": recipe}))
+    found, _ = choose(flags)
+    assert found.settings["channels"] == 512
     flags = make_parser().parse_args(["--recipe", "folder", "--weights", str(tmp_path)])
     found, _ = choose(flags)
     assert "channels" not in found.settings

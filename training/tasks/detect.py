@@ -202,6 +202,7 @@ TASK = Task(
     validated_whole=True,
     pixels=1,  # one image at a time: no two have targets of one shape
     settings=Settings,
+    network_settings=("channels", "masks", "output_norms"),
     open_source=open_object_source,
     describe=lambda source: (
         f"{len(source.labels)} classes of objects" + (" with masks" if source.masks else "")
