@@ -13,6 +13,8 @@ from tests.training.coco_folder import LAYOUTS, NAMES, photograph
 from tests.training.runs import assert_same_run, checkpoints, finish, start, wait_for
 from training import predict
 
+pytestmark = pytest.mark.slow  # a detector is traced for minutes
+
 FIT = [sys.executable, str(ROOT / "tests" / "training" / "small_detect_fit.py")]
 TOOLS = {
     "cvat": "annotations/instances_default.json",
@@ -98,7 +100,6 @@ def test_it_trains_and_names_the_faults(run):
     assert "  objectness 0." in printed
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tool", [tool for tool in TOOLS if tool != "cvat"])
 def test_it_trains_on_what_each_tool_exports(tool, program, tmp_path):
     folder, out = make_folder(tmp_path / "photographs", tool), tmp_path / "out"
@@ -148,7 +149,6 @@ def test_it_predicts_an_image_of_any_size(run, call, tmp_path):
     assert f"{tmp_path}/found/*-objects.json" in printed
 
 
-@pytest.mark.slow
 def test_it_resumes_after_a_kill_to_the_same_bits(run, photographs, tmp_path):
     whole, _ = run
     out = tmp_path / "broken"

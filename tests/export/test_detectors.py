@@ -199,6 +199,7 @@ def test_a_lite_file_has_built_in_operations_alone_and_small_ranks(lite):
     assert max(len(tensor.shape) for tensor in tensors if tensor.shape is not None) <= 4
 
 
+@pytest.mark.slow
 def test_weights_in_eight_bits_find_the_same_objects(lite, detector):
     small = quantize_dynamic(lite)
     assert len(small) < 0.9 * len(lite)
