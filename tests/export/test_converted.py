@@ -8,12 +8,13 @@ import pytest
 
 from export import saved_model, tflite
 from tests.conftest import ROOT
+from tests.pale_tf.test_pretrained import needs
 from training import convert
 
 
 @pytest.mark.slow
+@needs("transformers")
 def test_upernet_of_transformers_is_exported_and_verified(tmp_path, capsys):
-    pytest.importorskip("transformers")
     checkpoint, run = tmp_path / "checkpoint", tmp_path / "run"
     checkpoint.mkdir()
     script = ROOT / "tests" / "pale_tf" / "make_checkpoint.py"
