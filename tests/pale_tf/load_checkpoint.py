@@ -20,7 +20,29 @@ if __name__ == "__main__":
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 
-from pale_tf import load_pretrained, names  # noqa: E402
+from pale_tf import load_pretrained, names, pale_segmenter  # noqa: E402
+from pale_tf.checkpoint_names import as_ours  # noqa: E402
+from pale_tf.checkpoints import read_checkpoint  # noqa: E402
+from pale_tf.layers.folding import path_inside  # noqa: E402
+from pale_tf.pretrained import read_pretrained  # noqa: E402
+
+
+def auxiliary_logits(folder):
+    """The part of a segmenter that `load_pretrained` leaves out: images to auxiliary logits."""
+    plan, (ours, _) = read_pretrained(folder).plan, as_ours(read_checkpoint(folder).tensors)
+    network = pale_segmenter(
+        plan.config,
+        plan.classes,
+        channels=plan.channels,
+        auxiliary=True,
+        output_norms=True,
+        classifier_activation=None,
+    )
+    for layer in network.layers:
+        for weight in layer.weights:
+            if "seed_generator" not in weight.path and layer.name != names.PREPROCESSING:
+                weight.assign(ours[f"{layer.name}/{path_inside(layer, weight)}"])
+    return keras.Model(network.input, network.output["auxiliary"])
 
 
 def run(folder):
@@ -28,12 +50,12 @@ def run(folder):
     folder, actual = pathlib.Path(folder), {}
     network = load_pretrained(folder, input_shape=(None, None, 3))
     last = {layer.name: layer for layer in network.layers}
+    logits = network.output
     if names.LOGITS in last:
-        logits = last[names.LOGITS].output
-    else:
-        if names.PREDICTIONS in last:
-            last[names.PREDICTIONS].activation = keras.activations.linear
-        logits = network.output
+        auxiliary = auxiliary_logits(folder)(network.input)
+        logits = keras.ops.concatenate([last[names.LOGITS].output, auxiliary], -1)
+    elif names.PREDICTIONS in last:
+        last[names.PREDICTIONS].activation = keras.activations.linear
     pyramid = network.pyramid_outputs
     stages = {f"stage{stage}": pyramid[names.level_of(stage)] for stage in names.STAGES}
     outputs = keras.Model(network.input, {"logits": logits, **stages})

@@ -3,8 +3,8 @@
 
 NETWORK is `swin_t`, `swin_s`, `swin_b`, `swin_odd`, `swin_features`, `upernet` or `upernet_odd`, of
 transformers, or `timm`. FOLDER gets what `save_pretrained` writes, and `expected.npz`: for each
-size the images, the logits (or, of `swin_features`, the last map) and the outputs of the stages,
-channels last.
+size the images, the logits (of UPerNet, those of the main and of the auxiliary head, joined; of
+`swin_features`, the last map) and the outputs of the stages, channels last.
 """
 
 import json
@@ -86,7 +86,11 @@ def save_transformers(folder, name):
         network = type(network).from_pretrained(folder).eval()
         with torch.no_grad():
             if "upernet" in name:
-                return network(images).logits, network.backbone(images).feature_maps
+                stages = network.backbone(images).feature_maps
+                auxiliary = torch.nn.functional.interpolate(
+                    network.auxiliary_head(stages), images.shape[2:], mode="bilinear"
+                )
+                return torch.cat([network(images).logits, auxiliary], 1), stages
             options = {
                 "output_hidden_states": True,
                 "output_hidden_states_before_downsampling": True,

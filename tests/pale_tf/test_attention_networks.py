@@ -8,7 +8,6 @@ from pale_tf import PaleConfig, PaleN, fuse, pale_network
 from pale_tf.layers.attention import ATTENTIONS, Place, make_attention
 from tests.pale_tf.backends import OTHERS, run_on
 from tests.pale_tf.layers.checks import randomize
-from tests.pale_tf.peer_weights import copy_swin
 from tests.pale_tf.test_fuse import assert_same, disturbed
 
 
@@ -104,29 +103,3 @@ def test_other_backends_give_the_same_numbers(tmp_path, backend):
 def test_bad_configurations(options, message):
     with pytest.raises(ValueError, match=message):
         mine(**options)
-
-
-@pytest.mark.slow
-def test_swin_is_that_of_transformers():
-    """Random weights of `transformers`' SwinModel, copied over: pip install -e ".[peers]"."""
-    torch, transformers = pytest.importorskip("torch"), pytest.importorskip("transformers")
-    torch.manual_seed(0)
-    config = transformers.SwinConfig(layer_norm_eps=1e-5, initializer_range=0.05)
-    peer = transformers.SwinModel(config, add_pooling_layer=True).eval()
-    for name, parameter in peer.named_parameters():
-        if "position_bias_table" in name:  # it starts from zeros
-            torch.nn.init.normal_(parameter)
-    mine = pale_network(
-        "swin_t",
-        include_top=False,
-        pooling="avg",
-        include_preprocessing=False,
-        input_shape=(224, 224, 3),
-    )
-    state = {name: value.numpy() for name, value in peer.state_dict().items()}
-    copy_swin(state, mine)
-    mine.get_layer("norm").set_weights([state["layernorm.weight"], state["layernorm.bias"]])
-    images = np.random.default_rng(0).normal(size=(2, 224, 224, 3)).astype("float32")
-    with torch.no_grad():
-        expected = peer(torch.tensor(images.transpose(0, 3, 1, 2))).pooler_output.numpy()
-    np.testing.assert_allclose(mine(images), expected, rtol=0, atol=1e-4)

@@ -68,7 +68,7 @@ def test_a_swin_is_that_of_timm(tmp_path, size):
 @pytest.mark.slow
 @needs("transformers")
 def test_upernet_is_that_of_transformers(tmp_path):
-    make_and_load(tmp_path, "upernet", "512x512", "500x333")
+    make_and_load(tmp_path, "upernet", "512x512", "500x333", "97x161")
 
 
 def test_a_classifier_is_an_ordinary_network(tmp_path):
