@@ -16,6 +16,7 @@ from pale_tf.layers.folding import (
     fold_affine,
     own_weights,
     path_inside,
+    to_float64,
 )
 from pale_tf.layers.normalization import LayerNorm
 
@@ -154,7 +155,7 @@ def _affine_part(layer):
     if type(layer) in (LayerNorm, keras.layers.LayerNormalization):
         if layer.axis not in (-1, [-1]) or not (layer.scale and layer.center):
             return None
-        scale, shift = (np.asarray(weight, "float64") for weight in (layer.gamma, layer.beta))
+        scale, shift = (to_float64(weight) for weight in (layer.gamma, layer.beta))
         return Fold(layer.name, scale, shift, {"scale": False, "center": False})
     if type(layer) is keras.layers.Normalization:
         if layer.input_variance is None or layer.invert or tuple(layer.axis) != (-1,):

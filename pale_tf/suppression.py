@@ -39,11 +39,15 @@ def suppress(boxes, threshold, groups=None):
         earlier = ops.expand_dims(places, 1) < ops.expand_dims(places, 0)
         suppressing = ops.logical_and(_suppressing(tile, tile, threshold), earlier)
 
-        def apply_rule(staying, _):
-            return left * _unsuppressed(staying, suppressing), staying
+        def apply_rule(left, suppressing, staying, _):
+            return left, suppressing, left * _unsuppressed(staying, suppressing), staying
 
-        first = apply_rule(left, left)
-        staying_too, _ = ops.while_loop(lambda now, last: ops.any(now != last), apply_rule, first)
+        # All that it reads is a variable of the loop: on OpenVINO, a loop sees nothing else.
+        *_, staying_too, _ = ops.while_loop(
+            lambda left, suppressing, now, last: ops.any(now != last),
+            apply_rule,
+            apply_rule(left, suppressing, left, None),
+        )
         return ops.concatenate([staying, staying_too], axis=1)
 
     staying = boxes[:, : count * 0, 0]

@@ -1,5 +1,6 @@
 """How a layer folds itself for the inference form: the protocol that `pale_tf.fuse` speaks."""
 
+import keras
 import numpy as np
 
 SCALE, AFFINE = "scale", "affine"
@@ -43,7 +44,13 @@ class Foldable:
 
 def own_weights(layer):
     """Copies of all weights of a layer, float64, by their paths inside it."""
-    return {path_inside(layer, weight): np.array(weight, "float64") for weight in layer.weights}
+    return {path_inside(layer, weight): to_float64(weight) for weight in layer.weights}
+
+
+def to_float64(weight):
+    """A copy of a variable of any backend as a float64 array."""
+    # Not `np.array`: variables of OpenVINO do not take a dtype.
+    return np.array(keras.ops.convert_to_numpy(weight), "float64")
 
 
 def path_inside(layer, weight):
