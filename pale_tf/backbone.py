@@ -124,12 +124,18 @@ def _first_values(images, count=32):
 
 def _is_traced(tensor):
     """Whether a backend's tensor stands for values that a graph will have."""
-    if keras.backend.backend() == "tensorflow":
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
         return not hasattr(tensor, "numpy")
-    if keras.backend.backend() == "jax":
+    if backend == "jax":
         import jax
 
         return isinstance(tensor, jax.core.Tracer)
+    if backend == "torch":
+        # Keras traces with ones if an operation takes no tensors of the device `meta`.
+        return tensor.is_meta or bool((tensor == 1).all())
+    if backend == "openvino":
+        return tensor.output.get_node().get_type_name() != "Constant"
     return False
 
 
