@@ -16,5 +16,7 @@ for name in ATTENTIONS:
         layer.build(images.shape)
         with np.load(folder / f"{name}_{block}.npz") as weights:
             layer.set_weights([weights[key] for key in weights.files])
-        outputs[f"{name}_{block}"] = keras.ops.convert_to_numpy(layer(images))
+        inputs = keras.Input(images.shape[1:])
+        model = keras.Model(inputs, layer(inputs))
+        outputs[f"{name}_{block}"] = model.predict(images, verbose=0)
 np.savez(folder / "outputs.npz", **outputs)

@@ -6,7 +6,7 @@ import pytest
 
 from pale_tf import PaleConfig, PaleN, fuse, pale_network
 from pale_tf.layers.attention import ATTENTIONS, Place, make_attention
-from tests.pale_tf.backends import OTHERS, run_on
+from tests.pale_tf.backends import OTHERS_TO_PREDICT, run_on
 from tests.pale_tf.layers.checks import randomize
 from tests.pale_tf.test_fuse import assert_same, disturbed
 
@@ -65,7 +65,7 @@ def test_positions_and_mergings(position, merging, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", OTHERS)
+@pytest.mark.parametrize("backend", OTHERS_TO_PREDICT)
 def test_other_backends_give_the_same_numbers(tmp_path, backend):
     images = np.random.default_rng(0).normal(size=(2, 10, 23, 16)).astype("float32")
     np.save(tmp_path / "images.npy", images)

@@ -11,7 +11,7 @@ from pale_tf import PaleConfig, fuse, pale_backbone, pale_detector, pale_network
 from pale_tf.configs import NETWORKS
 from pale_tf.detector import PadToStride
 from tests.conftest import HAS_BFLOAT16
-from tests.pale_tf.backends import OTHERS, run_on
+from tests.pale_tf.backends import OTHERS_TO_PREDICT, run_on
 from tests.pale_tf.decoders import detector_oracle as oracle
 from tests.pale_tf.layers.checks import randomize
 
@@ -327,7 +327,7 @@ def test_bad_arguments(arguments, message):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", OTHERS)
+@pytest.mark.parametrize("backend", OTHERS_TO_PREDICT)
 def test_other_backends_give_the_same_detections(model, tmp_path, backend):
     model.save(tmp_path / "model.keras")
     np.save(tmp_path / "images.npy", images(90, 70))

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from pale_tf import PaleConfig, fuse, pale_backbone, pale_network, pale_segmenter
 from tests.conftest import HAS_BFLOAT16
-from tests.pale_tf.backends import OTHERS, run_on
+from tests.pale_tf.backends import OTHERS_TO_PREDICT, run_on
 from tests.pale_tf.decoders import oracle
 from tests.pale_tf.layers.checks import randomize
 
@@ -180,7 +180,7 @@ def test_bad_arguments(arguments, message):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("backend", OTHERS)
+@pytest.mark.parametrize("backend", OTHERS_TO_PREDICT)
 def test_other_backends_give_the_same_scores(tmp_path, backend):
     model = randomized(make(auxiliary=True, classifier_activation=None))
     model.save(tmp_path / "model.keras")

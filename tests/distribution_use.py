@@ -1,0 +1,55 @@
+"""Run by `tests/test_distribution.py`, in an environment where the package is installed.
+
+Its arguments are packages that it must do without, installed or not.
+"""
+
+import importlib.abc
+import sys
+
+unwanted = set(sys.argv[1:])
+
+
+class Blocker(importlib.abc.MetaPathFinder):
+    """Finds nothing of the unwanted packages, as if they were not installed."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in unwanted:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+sys.meta_path.insert(0, Blocker())
+
+import keras  # noqa: E402
+import numpy as np  # noqa: E402
+
+before = set(sys.modules)
+import pale_tf  # noqa: E402
+
+# Beside what Keras imports itself.
+added = {name.partition(".")[0] for name in set(sys.modules) - before}
+assert added <= {"pale_tf", "h5py", "safetensors", *sys.stdlib_module_names}, added
+
+images = np.random.default_rng(0).uniform(0, 255, (2, 224, 224, 3)).astype("float32")
+model = pale_tf.PaleT()
+probabilities = model.predict(images, verbose=0)
+assert probabilities.shape == (2, 1000)
+np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-2)  # OpenVINO's may be bfloat16
+
+small = pale_tf.PaleN(input_shape=(32, 32, 3), classes=3)
+expected = small.predict(images[:, :32, :32], verbose=0)
+small.save("small.keras")
+again = keras.saving.load_model("small.keras")
+np.testing.assert_allclose(again.predict(images[:, :32, :32], verbose=0), expected, atol=1e-6)
+fused = pale_tf.fuse(small).predict(images[:, :32, :32], verbose=0)
+np.testing.assert_allclose(fused, expected, atol=1e-2 if "openvino" in sys.modules else 1e-5)
+
+if hasattr(pale_tf, "load_pretrained"):
+    try:
+        pale_tf.load_pretrained("missing")
+    except ValueError as refused:
+        assert "missing" in str(refused), refused  # noqa: PT017
+    else:
+        raise AssertionError("a checkpoint that is not there was loaded")
+
+assert not unwanted & set(sys.modules)
+print(keras.backend.backend(), pale_tf.__version__, pale_tf.__file__)
