@@ -3,21 +3,24 @@
 Its arguments are packages that it must do without, installed or not.
 """
 
-import importlib.abc
+import importlib.machinery
 import sys
 
 unwanted = set(sys.argv[1:])
 
 
-class Blocker(importlib.abc.MetaPathFinder):
+class Finder(importlib.machinery.PathFinder):
     """Finds nothing of the unwanted packages, as if they were not installed."""
 
-    def find_spec(self, name, path=None, target=None):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
         if name.partition(".")[0] in unwanted:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+            return None
+        return super().find_spec(name, path, target)
 
 
-sys.meta_path.insert(0, Blocker())
+finders = {importlib.machinery.PathFinder: Finder}
+sys.meta_path = [finders.get(finder, finder) for finder in sys.meta_path]
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
