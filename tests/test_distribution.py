@@ -48,7 +48,7 @@ def commands(backend):
     """The commands with which docs/backends.md installs for a backend."""
     text = (ROOT / "docs" / "backends.md").read_text()
     block = re.search(rf"^\*\*{backend}.*?```bash\n(.*?)```", text, re.DOTALL | re.MULTILINE)
-    return [shlex.split(line) for line in block.group(1).splitlines()]
+    return [shlex.split(line) for line in block.group(1).replace("\\\n", "").splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +116,8 @@ def test_the_wheel_works_where_the_documented_commands_install_it(built, backend
 def use(python, backend, folder, **environment):
     """Runs `tests/distribution_use.py` without the other backends; gives what it prints."""
     shutil.copy(ROOT / "tests" / "distribution_use.py", folder)
+    checkpoint = "swin_of_transformers"
+    shutil.copytree(ROOT / "tests" / "data" / checkpoint, folder / checkpoint)
     others = sorted(set(BACKENDS.values()) - {BACKENDS[backend]})
     environment["KERAS_BACKEND"] = BACKENDS[backend]
     return run(python, "distribution_use.py", *others, cwd=folder, environment=environment)
