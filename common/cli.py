@@ -72,6 +72,13 @@ def positive_float(text):
     raise argparse.ArgumentTypeError(f"must be a number above 0; got {text!r}")
 
 
+def factor(text):
+    """argparse type: a number above 0, at most 1."""
+    if (value := positive_float(text)) > 1:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, at most 1; got {text!r}")
+    return value
+
+
 def seed(text):
     """argparse type: an integer that NumPy, Python and TensorFlow all take as a seed."""
     return _bounded_int(text, 0, 2**32 - 1)

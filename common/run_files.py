@@ -19,6 +19,15 @@ _CLASSIFY_SETTINGS = (
 )
 
 
+def is_run(folder):
+    """Whether a folder, a `pathlib.Path`, has the configuration of a run, and not of another kind,
+    such as that of a checkpoint of transformers."""
+    try:
+        return "recipe" in json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
 def read_config(folder):
     """Reads the configuration of a run.
 

@@ -41,7 +41,7 @@ class Plan(typing.NamedTuple):
         config: The `PaleConfig` of the backbone.
         labels: Names of the classes; empty if the checkpoint has none.
         classes: Number of classes; 0 without a classifier.
-        image_size: Height and width of the images that it was trained with, in pixels.
+        image_size: `(height, width)` of the images that it was trained with, in pixels.
         crop_fraction: Part of an image's short side that evaluation keeps, in `(0, 1]`.
         mean, deviation: By which images in 0..255 are normalized, one for each channel.
         channels: Channels of a segmenter's head, or None.
@@ -51,7 +51,7 @@ class Plan(typing.NamedTuple):
     config: PaleConfig
     labels: list
     classes: int
-    image_size: int
+    image_size: tuple[int, int]
     crop_fraction: float
     mean: tuple
     deviation: tuple
@@ -77,7 +77,7 @@ def plan_of(checkpoint):
     kind, architectures = config.get("model_type"), config.get("architectures")
     architecture = architectures[0] if isinstance(architectures, list) and architectures else None
     known = {CLASSIFIER: "swin", FEATURES: "swin", SEGMENTER: "upernet"}
-    if known.get(str(architecture)) != kind:
+    if str(architecture) not in known or known[architecture] != kind:
         raise ValueError(
             f"`path` must be a checkpoint whose `architectures` are one of {[*known]}, or timm's "
             f"Swin. Received: {str(path)!r}, of {architecture!r}, `model_type` {kind!r}"
@@ -87,8 +87,10 @@ def plan_of(checkpoint):
     preprocessor = checkpoint.preprocessor
     common |= _preprocessing(preprocessor, path)
     if architecture != SEGMENTER:
-        size = preprocessor.get("size", config.get("image_size", 224))
-        return Plan(config=_swin(config, path), image_size=_image_size(size, path), **common)
+        size = _given(config, "image_size", 224)
+        size, crop = _image_size(preprocessor, size, path)
+        common["crop_fraction"] *= crop
+        return Plan(config=_swin(config, path), image_size=size, **common)
     backbone = config.get("backbone_config")
     if not isinstance(backbone, dict) or backbone.get("model_type") != "swin":
         found = backbone.get("model_type") if isinstance(backbone, dict) else backbone
@@ -98,8 +100,8 @@ def plan_of(checkpoint):
     _check_fields(backbone, {"out_features": stages}, path)
     return Plan(
         config=_swin(backbone, path, always_partition=True),
-        image_size=_image_size(preprocessor.get("size", 512), path),
-        channels=config.get("hidden_size", 512),
+        image_size=_image_size(preprocessor, 512, path)[0],
+        channels=_positive("hidden_size", _given(config, "hidden_size", 512), path),
         **common,
     )
 
@@ -110,23 +112,29 @@ def _plan_of_timm(checkpoint):
     architecture = str(config["architecture"])
     found = re.fullmatch(r"(swin_[a-z]+)_patch4_window(\d+)_(\d+)(\..+)?", architecture)
     if not found or found[1] not in TIMM:
-        _refuse(path, "timm's `architecture`", f"of {[*TIMM]}", architecture)
-    arguments = config.get("model_args") or {}
+        _refuse(path, "timm's `architecture`", f"one of {[*TIMM]}, with its sizes", architecture)
+    arguments, settings = (_object(config, key, path) for key in ("model_args", "pretrained_cfg"))
     _check_fields(arguments, {"in_chans": 3, "global_pool": "avg"}, path)
     known = ("img_size", "in_chans", "global_pool", "num_classes")
     if set(arguments).difference(known):
-        _refuse(path, "timm's `model_args`", f"of {list(known)}", arguments)
-    classes = config.get("num_classes", 1000)
-    settings = config.get("pretrained_cfg") or {}
-    preprocessing = {"image_mean": settings.get("mean"), "image_std": settings.get("std")}
-    preprocessing = {key: value for key, value in preprocessing.items() if value is not None}
+        _refuse(path, "timm's `model_args`", f"none but {list(known)}", arguments)
+    classes, labels = config.get("num_classes", 1000), config.get("label_names") or []
+    if classes != 0:
+        _positive("num_classes", classes, path)
+    if not isinstance(labels, list) or (labels and len(labels) != classes):
+        _refuse(path, "timm's `label_names`", f"{classes} names, or none", labels)
+    preprocessing = {
+        "image_mean": settings.get("mean"),
+        "image_std": settings.get("std"),
+        "crop_pct": settings.get("crop_pct"),
+    }
     return Plan(
         architecture=CLASSIFIER if classes else FEATURES,
         config=_pale_config(*TIMM[found[1]], int(found[2]), padding="timm"),
-        labels=list(config.get("label_names") or []),
+        labels=[str(label) for label in labels],
         classes=classes,
-        image_size=_image_size(arguments.get("img_size", int(found[3])), path),
-        **_preprocessing({**preprocessing, "crop_pct": settings.get("crop_pct")}, path),
+        image_size=_image_size({"size": arguments.get("img_size")}, int(found[3]), path)[0],
+        **_preprocessing(preprocessing, path),
     )
 
 
@@ -151,7 +159,7 @@ def _swin(config, path, **options):
             config.get("drop_path_rate", 0.1),
             **options,
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"`path`: {path}: {error}") from error
 
 
@@ -178,22 +186,23 @@ def _pale_config(embed_dim, depths, heads, window, mlp_ratio=4, drop_path_rate=0
 
 def _preprocessing(settings, path):
     """`mean`, `deviation` and `crop_fraction` of a preprocessor's settings."""
-    mean, deviation = settings.get("image_mean", MEAN), settings.get("image_std", DEVIATION)
+    mean = _given(settings, "image_mean", MEAN)
+    deviation = _given(settings, "image_std", DEVIATION)
     if settings.get("do_normalize") is False:
         mean, deviation = (0.0,) * 3, (1.0,) * 3
-    factor = settings.get("rescale_factor", 1 / 255)
+    factor = _given(settings, "rescale_factor", 1 / 255)
     if settings.get("do_rescale") is False:
         factor = 1.0
     try:  # of values in 0..255: the preprocessor scales them by the factor first
         mean, deviation = (np.array(value, "float64") / factor for value in (mean, deviation))
         usable = mean.shape == deviation.shape == (3,) and np.isfinite(mean).all()
         usable = usable and (deviation > 0).all() and np.isfinite(deviation).all()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
         usable = False
     if not usable:
         found = {key: settings.get(key) for key in ("image_mean", "image_std", "rescale_factor")}
         _refuse(path, PREPROCESSOR, "of three means, and three deviations above 0", found)
-    fraction = settings.get("crop_pct") or 1.0
+    fraction = _given(settings, "crop_pct", 1.0)
     if not isinstance(fraction, int | float) or not 0 < fraction <= 1:
         _refuse(path, "`crop_pct`", "a number above 0, at most 1", fraction)
     return {
@@ -203,16 +212,50 @@ def _preprocessing(settings, path):
     }
 
 
-def _image_size(size, path):
-    """Pixels of a side, of a size in any of the forms that configurations have."""
-    side = size
+def _image_size(settings, default, path):
+    """`(height, width)` of the images that a preprocessor's settings give, in any of the forms that
+    they have, and the part of the short side that a crop to it keeps."""
+    size = _given(settings, "size", default)
+    scaled = _sides(size, path)
+    if not settings.get("do_center_crop"):
+        return scaled, 1.0
+    cropped = _sides(_given(settings, "crop_size", size), path)
+    if min(cropped) > min(scaled):
+        _refuse(path, "`crop_size`", f"at most the `size`, {size}", settings["crop_size"])
+    return cropped, min(cropped) / min(scaled)
+
+
+def _sides(size, path):
+    """`(height, width)` of a size."""
+    sides = size
     if isinstance(size, dict):
-        side = size.get("height", size.get("shortest_edge"))
-    elif isinstance(size, list | tuple) and size:
-        side = size[0]
-    if type(side) is not int or side < 1:
-        _refuse(path, "the size of images", "a number of pixels", size)
-    return side
+        edge = size.get("shortest_edge")
+        sides = size.get("height", edge), size.get("width", edge)
+    elif not isinstance(size, list | tuple):
+        sides = size, size
+    if len(sides) != 2 or not all(type(side) is int and side > 0 for side in sides):
+        _refuse(path, "the size of images", "a number of pixels, or two", size)
+    return tuple(sides)
+
+
+def _given(settings, field, default):
+    """The value of a field; the default where it is missing, or null."""
+    value = settings.get(field)
+    return default if value is None else value
+
+
+def _positive(field, value, path):
+    if type(value) is not int or value < 1:
+        _refuse(path, f"`{field}`", "a positive integer", value)
+    return value
+
+
+def _object(config, field, path):
+    """The contents of a field that holds an object; an empty one where it is missing, or null."""
+    value = _given(config, field, {})
+    if not isinstance(value, dict):
+        _refuse(path, f"`{field}`", "an object", value)
+    return value
 
 
 def _labels(id2label, path):

@@ -82,7 +82,8 @@ def as_ours(tensors):
 
     Returns:
         Dict of arrays by their paths in a network of this package, such as
-        `stage1_block1_attention/query/kernel`, and a list of the names that it does not know.
+        `stage1_block1_attention/query/kernel`, and a list of the names that it does not know, or
+        that say the same as others.
     """
     ours, unknown = {}, []
     # timm opens a stage with its merging, others end one with it.
@@ -90,10 +91,11 @@ def as_ours(tensors):
     for name, value in tensors.items():
         if name.rpartition(".")[2] in NO_WEIGHTS:
             continue
-        found = _translated(_bare(name), value, shift)
-        ours |= found
-        if not found:
+        found = _translated(_bare(name), value, shift) if value.ndim else {}
+        if not found or found.keys() & ours.keys():  # unknown, or there under another name
             unknown.append(name)
+        else:
+            ours |= found
     return ours, unknown
 
 

@@ -4,7 +4,7 @@ import json
 import pathlib
 import typing
 
-import ml_dtypes  # noqa: F401 - lets NumPy know bfloat16; Keras depends on it
+import ml_dtypes  # lets NumPy know bfloat16; Keras depends on it
 import numpy as np
 import safetensors
 
@@ -16,23 +16,23 @@ PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 
 
 class Checkpoint(typing.NamedTuple):
-    """A checkpoint.
+    """A checkpoint, but for its tensors: see `read_tensors`.
 
     Attributes:
         path: Where it is, a `pathlib.Path`.
-        tensors: Dict of NumPy arrays by name; those of 16 bits as float32.
+        files: Its safetensors files, `pathlib.Path`s.
         config: Contents of `config.json`, a dict.
         preprocessor: Contents of `preprocessor_config.json`, a dict; empty if there is none.
     """
 
     path: pathlib.Path
-    tensors: dict
+    files: list
     config: dict
     preprocessor: dict
 
 
 def read_checkpoint(path):
-    """Reads a checkpoint.
+    """Reads what a checkpoint says of itself, and finds its tensors.
 
     Args:
         path: A folder with `model.safetensors`, or with several such files and their index; or a
@@ -43,7 +43,7 @@ def read_checkpoint(path):
 
     Raises:
         ValueError: If there is none, if it is a pickle, which can run code when it is read, or if a
-            file is damaged.
+            JSON file is damaged.
     """
     path = pathlib.Path(path)
     folder = path if path.is_dir() else path.parent
@@ -51,10 +51,28 @@ def read_checkpoint(path):
     config = _read_json(folder / CONFIG)
     preprocessor = folder / PREPROCESSOR
     preprocessor = _read_json(preprocessor) if preprocessor.exists() else {}
+    return Checkpoint(path, files, config, preprocessor)
+
+
+def read_tensors(checkpoint):
+    """Reads the tensors of a checkpoint.
+
+    Args:
+        checkpoint: A `Checkpoint`.
+
+    Returns:
+        Dict of NumPy arrays by name; floats of 16 bits as float32.
+
+    Raises:
+        ValueError: If a file is damaged, or two files have a tensor of the same name.
+    """
     tensors = {}
-    for file in files:
-        tensors |= _read_tensors(file)
-    return Checkpoint(path, tensors, config, preprocessor)
+    for file in checkpoint.files:
+        found = _read_tensors(file)
+        if twice := sorted(tensors.keys() & found.keys()):
+            raise ValueError(f"`path`: two files of {checkpoint.path} have {twice[0]}")
+        tensors |= found
+    return tensors
 
 
 def _weights_files(path):
@@ -79,9 +97,12 @@ def _weights_files(path):
 def _indexed_files(folder):
     """The files that an index names, all of them in its own folder."""
     index = _read_json(folder / INDEX).get("weight_map")
-    names = sorted(set(index.values())) if isinstance(index, dict) else []
-    if not names or any(pathlib.Path(str(name)).name != name for name in names):
+    names = [*index.values()] if isinstance(index, dict) else []
+    are_names = all(isinstance(name, str) and pathlib.Path(name).name == name for name in names)
+    are_names = are_names and not {"", ".."} & set(names)
+    if not names or not are_names:
         raise ValueError(f"`path`: {folder / INDEX} does not list files of its folder")
+    names = sorted(set(names))
     for name in names:
         if pathlib.Path(name).suffix != ".safetensors" or not (folder / name).is_file():
             _refuse(folder, f"a folder with the safetensors files of its {INDEX}", f"no {name}")
@@ -126,4 +147,4 @@ def _read_tensors(path):
 
 def _widened(value):
     """float32 for floats of 16 bits; other tensors as they are."""
-    return value.astype("float32") if value.dtype.itemsize == 2 else np.asarray(value)
+    return value.astype("float32") if value.dtype in (np.float16, ml_dtypes.bfloat16) else value

@@ -1,6 +1,7 @@
 """The shapes of the networks: `PaleConfig`, and one table of those that have a name, `NETWORKS`."""
 
 import dataclasses
+import math
 
 from pale_tf.checks import check_pair, check_positive_int, check_rate
 from pale_tf.layers.attention import block_attention
@@ -63,8 +64,8 @@ class PaleConfig:
         _check_stages(self)
         _check_choices(self)
         check_pair("pale_size", self.pale_size)
-        if self.mlp_ratio <= 0:
-            raise ValueError(f"`mlp_ratio` must be positive. Received: {self.mlp_ratio}")
+        if not 0 < self.mlp_ratio < math.inf:
+            raise ValueError(f"`mlp_ratio` must be positive, finite. Received: {self.mlp_ratio}")
         check_rate("drop_path_rate", self.drop_path_rate)
         _check_attentions(self)
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from pale_tf import names
 from pale_tf.backbone import image_input
-from pale_tf.checkpoint_configs import CLASSIFIER, SEGMENTER, Plan, plan_of
+from pale_tf.checkpoint_configs import CLASSIFIER, FEATURES, SEGMENTER, Plan, plan_of
 from pale_tf.checkpoint_names import as_ours
-from pale_tf.checkpoints import read_checkpoint
+from pale_tf.checkpoints import read_checkpoint, read_tensors
 from pale_tf.layers.folding import path_inside
 from pale_tf.models import pale_network
 from pale_tf.segmenter import pale_segmenter
@@ -68,21 +68,46 @@ def read_pretrained(path, input_shape=None):
     """
     checkpoint = read_checkpoint(path)
     plan = plan_of(checkpoint)
-    ours, unknown = as_ours(checkpoint.tensors)
+    if input_shape is None:
+        input_shape = (*plan.image_size, 3) if plan.architecture == CLASSIFIER else (None, None, 3)
+    image, _ = image_input(input_shape)
+    ours, unknown = as_ours(read_tensors(checkpoint))
     if plan.architecture == SEGMENTER:
         # The final norm of the backbone, which UPerNet does not read; the auxiliary head trains.
         ours = {k: v for k, v in ours.items() if not k.startswith(("norm/", names.AUXILIARY))}
-    network = _build(plan, input_shape)
+    # Before anything is built: a configuration may claim more than memory holds.
+    _check(_sizes(plan, ours), ours, [], checkpoint.path)
+    network = _build(plan, image)
     _assign(network, ours, unknown, checkpoint.path)
     return Pretrained(network, plan)
 
 
-def _build(plan, input_shape):
-    """The network of a `Plan`, with random weights."""
-    if input_shape is None:
-        size = plan.image_size if plan.architecture == CLASSIFIER else None
-        input_shape = (size, size, 3)
-    image, _ = image_input(input_shape)
+def _sizes(plan, ours):
+    """Shapes of the tensors that all sizes of a network follow from, by path."""
+    config, channels = plan.config, plan.config.embed_dim
+    options = config.of_stage("attention_options", 0)
+    expected = {
+        f"{names.merging(1)}/convolution/kernel": (4, 4, 3, channels),
+        f"{names.block_prefix(1, 1)}_mlp/expand/kernel": (
+            channels,
+            int(config.mlp_ratio * channels),
+        ),
+    }
+    for stage, depth in zip(names.STAGES, config.depths, strict=True):
+        table = ((2 * options["window_size"] - 1) ** 2, config.num_heads[stage - 1])
+        for block in range(1, depth + 1):
+            path = f"{names.block_prefix(stage, block)}_attention/position_table"
+            expected[path] = table
+            if path not in ours:
+                break  # before the depth, which may be any number, is gone through
+    if plan.architecture != FEATURES:
+        kernel = (1, 1, plan.channels) if plan.channels else (config.stage_dims[-1],)
+        expected[f"{names.PREDICTIONS}/kernel"] = (*kernel, plan.classes)
+    return expected
+
+
+def _build(plan, image):
+    """The network of a `Plan` on a Keras tensor of images, with random weights."""
     normalization = keras.layers.Normalization(
         mean=plan.mean, variance=np.square(plan.deviation), name=names.PREPROCESSING
     )
@@ -103,16 +128,32 @@ def _assign(network, ours, unknown, path):
         for weight in layer.weights
         if "seed_generator" not in weight.path and layer.name != names.PREPROCESSING
     }
-    wrong = [f"{name} is missing" for name in variables if name not in ours]
+    shapes = {name: tuple(variable.shape) for name, variable in variables.items()}
+    left = [*unknown, *(ours.keys() - variables.keys())]
+    _check(shapes, ours, left, path)
+    for name, variable in variables.items():
+        variable.assign(ours[name])
+
+
+def _check(shapes, ours, left, path):
+    """Raises a `ValueError` unless tensors have the shapes that they must have, and numbers.
+
+    Args:
+        shapes: Shapes of tensors that must be there, by path.
+        ours: Dict of arrays by path.
+        left: Names of tensors that nothing takes.
+        path: Path of the checkpoint.
+    """
+    wrong = [f"{name} is missing" for name in shapes if name not in ours]
     wrong += [
-        f"{name} has the shape {ours[name].shape}, must be {tuple(variable.shape)}"
-        for name, variable in variables.items()
-        if name in ours and ours[name].shape != tuple(variable.shape)
+        f"{name} has the shape {ours[name].shape}, must be {shape}"
+        for name, shape in shapes.items()
+        if name in ours and ours[name].shape != shape
     ]
-    wrong += [f"{name} is left over" for name in [*unknown, *(ours.keys() - variables.keys())]]
+    wrong += [f"{name} is left over" for name in left]
     wrong += [
         f"{name} is not of finite numbers"
-        for name in variables
+        for name in shapes
         if name in ours and not (ours[name].dtype.kind == "f" and np.isfinite(ours[name]).all())
     ]
     if wrong:
@@ -120,5 +161,3 @@ def _assign(network, ours, unknown, path):
             "`path` must have the tensors of its configuration. "
             f"Received: {str(path)!r}, in which {len(wrong)} differ, the first: {wrong[0]}"
         )
-    for name, variable in variables.items():
-        variable.assign(ours[name])

@@ -1,7 +1,7 @@
 """Makes a run of somebody else's checkpoint: `python training/convert.py CHECKPOINT --out RUN`."""
 
-import contextlib
 import pathlib
+import shlex
 import sys
 
 if not __package__:  # run as a file: import from the repository, not from this folder
@@ -20,22 +20,24 @@ from training.recipe import Recipe, as_json
 def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
-    is_new = not flags.out.exists()
     with parser.stopping():
+        if flags.out.exists() and (not flags.out.is_dir() or any(flags.out.iterdir())):
+            raise SettingError(f"argument --out: {flags.out} is not a new or an empty folder")
         with working_on(f"reading {flags.checkpoint}"):
             import_tensorflow()
             found = read(flags.checkpoint)
             recipe = recipe_of(found.plan)
+        is_new = not flags.out.exists()
         make_folder(parser, "--out", flags.out)
-        if any(flags.out.iterdir()):
-            raise SettingError(f"argument --out: the folder {flags.out} is not empty")
         try:
             with working_on(f"writing {flags.out}"):
                 write(flags.out, found, recipe, flags.checkpoint)
-        finally:
+        except BaseException:
+            for name in (CONFIG, LABELS):  # the network was not written: see `write`
+                (flags.out / name).unlink(missing_ok=True)
             if is_new:
-                with contextlib.suppress(OSError):  # it holds something after all
-                    flags.out.rmdir()
+                flags.out.rmdir()
+            raise
     print(summary(flags.out, recipe, found.plan.classes))
 
 
@@ -68,6 +70,12 @@ def read(path):
             f"argument CHECKPOINT: {path} has no classifier, so it can be no run; "
             "`load_pretrained(…).save_weights(…)` gives `fit.py --weights` its backbone"
         )
+    height, width = found.plan.image_size
+    if height != width:
+        raise SettingError(
+            f"argument CHECKPOINT: {path} must take square images, as the programs make them. "
+            f"Received: {height}×{width} pixels"
+        )
     check_labels(found.plan.labels, "argument CHECKPOINT")
     numbers = [*found.plan.mean, *found.plan.deviation]
     usual = [*IMAGE_MEAN, *IMAGE_DEVIATION]
@@ -91,7 +99,7 @@ def recipe_of(plan):
             "channels": plan.channels,
             "auxiliary": False,
             "output_norms": True,
-            "short_side": plan.image_size,
+            "short_side": plan.image_size[0],
         }
     else:
         task, settings = "classify", {"crop_fraction": plan.crop_fraction}
@@ -99,7 +107,7 @@ def recipe_of(plan):
         task=task,
         dataset="none",
         model=plan.config,
-        image_size=plan.image_size,
+        image_size=plan.image_size[0],
         epochs=0,
         batch_size=32 if task == "classify" else 1,
         learning_rate=0.0,
@@ -128,19 +136,20 @@ def write(folder, found, recipe, checkpoint):
 
 def summary(folder, recipe, classes):
     """A text for the user at the end."""
-    size, named = recipe.image_size, (folder / LABELS).exists()
-    start, data = {"classify": ("folder", "folder"), "segment": ("segment_folder", "masks")}[
-        recipe.task
-    ]
+    size, out = recipe.image_size, shlex.quote(str(folder))
+    start, data = "folder", "folder:PATH"
+    if recipe.task == "segment":
+        start, data = "segment_folder", "masks:PATH"
+    named = "" if (folder / LABELS).exists() else "; the checkpoint does not name its classes"
     lines = [
-        f"{recipe.model.name}, {classes} classes, images of {size}×{size}"
-        f"{'' if named else '; the checkpoint does not name its classes'}",
+        f"{recipe.model.name}, {classes} classes{named}, images of {size}×{size}",
         f"written to {folder}",
         "",
         "Next:",
-        f"  python training/predict.py {folder} IMAGE...",
-        f"  python training/evaluate.py {folder} --dataset {data}:PATH",
-        f"  python training/fit.py --recipe {start} --dataset {data}:PATH --weights {folder}",
+        f"  python training/predict.py {out} IMAGE...",
+        f"  python training/evaluate.py {out} --dataset {data}",
+        f"  python training/fit.py --recipe {start} --dataset {data} --image-size {size} "
+        f"--weights {out}",
     ]
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
 from common.cli import Parser, make_folder
 from common.errors import ProgramError, SettingError, WriteError
 from common.locks import locked
-from common.run_files import CONFIG, read_config
+from common.run_files import CONFIG, is_run, read_config
 from common.runtime import import_tensorflow, keep_memory
 from training.distribution.cluster import read_cluster
 from training.flags import (
@@ -114,21 +114,18 @@ def with_network_of(folder, recipe, given):
     """Gives a recipe the network of a run, which it is to start from.
 
     Args:
-        folder: The run's folder. In any other, the recipe stays as it is.
+        folder: The run's folder. With any other, the recipe stays as it is.
         recipe: The `Recipe`.
-        given: Dict of the flags that override the recipe. They go before the run.
+        given: Dict of the flags that override the recipe. With a `model`, it stays as it is.
 
     Returns:
         A `Recipe`.
     """
-    if not (folder / CONFIG).exists():
+    if "model" in given or not is_run(folder):
         return recipe
     start = read_recipe(folder)
-    if "model" not in given:
-        changes = {"model": start.model} | (
-            {} if "attention" in given else {"attention": start.attention}
-        )
-        recipe = dataclasses.replace(recipe, **changes)
+    attention = given.get("attention", start.attention)
+    recipe = dataclasses.replace(recipe, model=start.model, attention=attention)
     if start.task == recipe.task:
         import_tensorflow()
         from training.tasks import check_settings, load_task
@@ -182,6 +179,8 @@ def check(parser, recipe, settings):
             "argument --jit: TensorFlow crashes under a strategy with mixed_float16 (keras#21366); "
             "--precision mixed_bfloat16 and --strategy none do not"
         )
+    if settings.jit and recipe.teacher is not None:
+        parser.error("argument --jit: XLA does not compile what scales images for --teacher")
     if settings.data_dir is not None:
         make_folder(parser, "--data-dir", settings.data_dir)
     make_folder(parser, "--out", settings.out)

@@ -4,8 +4,8 @@ import pathlib
 
 from common.cli import (
     existing_weights,
+    factor,
     natural_int,
-    positive_float,
     positive_int,
     replicas,
     seed,
@@ -33,12 +33,12 @@ def add_recipe_flags(add):
     add(
         "--model",
         help="network: pale_n, pale_t, pale_s, pale_b, swin_t, cswin_t and others of "
-        "pale_tf.configs.NETWORKS (default: the recipe's)",
+        "pale_tf.configs.NETWORKS (default: that of a run in --weights, or the recipe's)",
     )
     add(
         "--attention",
         help="attention of all blocks, such as pale, shifted_window, cross_shaped or global: "
-        "docs/attentions.md (default: the model's)",
+        "docs/attentions.md (default: that of a run in --weights, or the model's)",
     )
     add("--epochs", type=positive_int, help="passes over the training data (default: the recipe's)")
     add(
@@ -63,7 +63,7 @@ def add_recipe_flags(add):
     )
     add(
         "--layer-decay",
-        type=positive_float,
+        type=factor,
         metavar="FACTOR",
         help="of the learning rate from each block to the one before it, at most 1 "
         "(default: the recipe's, 1)",

@@ -32,6 +32,7 @@ def load_teacher(teacher, labels, weights="imagenet"):
     Raises:
         SettingError: If there is no such teacher, or it has other classes.
     """
+    check_teacher(teacher)
     if teacher.startswith(PREFIX):
         network, prepare = _from_applications(teacher, len(labels), weights)
     else:
@@ -46,31 +47,47 @@ def load_teacher(teacher, labels, weights="imagenet"):
     return teach
 
 
+def check_teacher(teacher):
+    """Raises a `SettingError` unless there is such a teacher; `load_teacher` looks inside."""
+    if teacher.startswith(PREFIX):
+        _builder(teacher)
+    elif not (pathlib.Path(teacher) / MODEL).is_file():
+        raise SettingError(f"`teacher`: there is no {MODEL} in {teacher}")
+
+
 def _from_run(folder, labels):
     """The network of a run."""
-    if not (folder / MODEL).is_file():
-        raise SettingError(f"`teacher`: there is no {MODEL} in {folder}")
-    trained = load_trained(folder)
+    try:
+        trained = load_trained(folder)
+        known = labels_of(trained)
+    except SettingError as error:
+        raise SettingError(str(error).replace("argument RUN", "`teacher`")) from error
     if trained.recipe["task"] != "classify":
         raise SettingError(
             f"`teacher` must be the run of a classifier. Received: {folder}, whose task is "
             f"{trained.recipe['task']!r}"
         )
-    if labels_of(trained) != list(labels):
+    if known != list(labels):
         raise SettingError(
             f"`teacher` must have the {len(labels)} classes of the data set, {_ends(labels)}. "
-            f"Received: {folder}, which has {len(trained.labels)}, {_ends(labels_of(trained))}"
+            f"Received: {folder}, which has {len(known)}, {_ends(known)}"
         )
     return trained.network
 
 
-def _from_applications(teacher, classes, weights):
-    """A network of `keras.applications`, and what prepares its images."""
+def _builder(teacher):
+    """The function of `keras.applications` that a teacher's name stands for."""
     name = teacher.removeprefix(PREFIX)
     build = vars(keras.applications).get(name)
     if not name[:1].isupper() or not callable(build):
         known = sorted(key for key in vars(keras.applications) if key[:1].isupper())
         raise SettingError(f"`teacher` must be {PREFIX} and one of {known}. Received: {name!r}")
+    return build
+
+
+def _from_applications(teacher, classes, weights):
+    """A network of `keras.applications`, and what prepares its images."""
+    build = _builder(teacher)
     try:
         options = {} if weights == "imagenet" else {"classes": classes}
         network = build(weights=weights, **options)

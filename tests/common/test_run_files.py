@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import SettingError
 from common.labels import labels_text
-from common.run_files import read_config, read_labels
+from common.run_files import is_run, read_config, read_labels
 
 
 def write(folder, recipe):
@@ -59,3 +59,14 @@ def test_other_labels_are_one_error(tmp_path, content):
     (tmp_path / "labels.txt").write_bytes(content)
     with pytest.raises(SettingError, match=r"labels\.txt"):
         read_labels(tmp_path)
+
+
+def test_the_configuration_of_something_else_is_no_run(tmp_path):
+    assert not is_run(tmp_path)
+    for text, expected in (
+        ('{"recipe": {}}', True),
+        ('{"model_type": "swin"}', False),
+        ("{", False),
+    ):
+        (tmp_path / "config.json").write_text(text)
+        assert is_run(tmp_path) == expected

@@ -22,14 +22,14 @@ import numpy as np  # noqa: E402
 
 from pale_tf import load_pretrained, names, pale_segmenter  # noqa: E402
 from pale_tf.checkpoint_names import as_ours  # noqa: E402
-from pale_tf.checkpoints import read_checkpoint  # noqa: E402
+from pale_tf.checkpoints import read_checkpoint, read_tensors  # noqa: E402
 from pale_tf.layers.folding import path_inside  # noqa: E402
 from pale_tf.pretrained import read_pretrained  # noqa: E402
 
 
 def auxiliary_logits(folder):
     """The part of a segmenter that `load_pretrained` leaves out: images to auxiliary logits."""
-    plan, (ours, _) = read_pretrained(folder).plan, as_ours(read_checkpoint(folder).tensors)
+    plan, (ours, _) = read_pretrained(folder).plan, as_ours(read_tensors(read_checkpoint(folder)))
     network = pale_segmenter(
         plan.config,
         plan.classes,

@@ -95,6 +95,15 @@ def test_what_is_unknown_is_named():
         "swin.encoder.layers.0.downsample.norm.weight": np.zeros(6),
         "decode_head.psp_modules.7.1.conv.weight": np.zeros((1, 1, 1, 1)),
         "mask_token": np.zeros((1, 1, 4)),
+        "swin.encoder.layers.0.blocks.0.attn.qkv.weight": np.zeros(()),
+        "swin.encoder.layers.1.downsample.norm.weight": np.zeros(()),
         "": np.zeros(1),
     }
     assert as_ours(odd) == ({}, list(odd))
+
+
+def test_what_says_the_same_twice_is_named():
+    names = [f"encoder.layers.0.blocks.0.{part}.bias" for part in ("attn.proj", "attention.o_proj")]
+    ours, unknown = as_ours({name: np.full(4, index) for index, name in enumerate(names)})
+    assert unknown == names[1:]
+    np.testing.assert_array_equal(ours["stage1_block1_attention/output/bias"], np.zeros(4))

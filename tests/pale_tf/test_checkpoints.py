@@ -10,12 +10,13 @@ import pytest
 from safetensors.numpy import save_file
 
 from pale_tf import load_pretrained
-from pale_tf.checkpoints import read_checkpoint
+from pale_tf.checkpoints import read_checkpoint, read_tensors
 
 TENSORS = {
     "a": np.arange(6, dtype="float32").reshape(2, 3),
     "b": np.ones(2, "float16"),
     "c": np.full(3, 1.5, ml_dtypes.bfloat16),
+    "d": np.arange(3, dtype="int16"),
 }
 
 
@@ -44,9 +45,10 @@ def test_a_folder_and_a_file_are_read(tmp_path):
         checkpoint = read_checkpoint(path)
         assert checkpoint.config == {}
         assert checkpoint.preprocessor == {"size": 224}
-        assert {value.dtype for value in checkpoint.tensors.values()} == {np.dtype("float32")}
+        tensors = read_tensors(checkpoint)
+        assert {value.dtype.name for value in tensors.values()} == {"float32", "int16"}
         for name, value in TENSORS.items():
-            np.testing.assert_array_equal(checkpoint.tensors[name], value)
+            np.testing.assert_array_equal(tensors[name], value)
 
 
 def test_tensors_may_be_split_over_several_files(tmp_path):
@@ -56,13 +58,20 @@ def test_tensors_may_be_split_over_several_files(tmp_path):
     weight_map = {key: f"{name}.safetensors" for name, key in zip(names, "ab", strict=True)}
     index = folder / "model.safetensors.index.json"
     index.write_text(json.dumps({"weight_map": weight_map}))
-    assert set(read_checkpoint(folder).tensors) == {"a", "b"}
+    assert set(read_tensors(read_checkpoint(folder))) == {"a", "b"}
+    save_file(TENSORS, folder / f"{names[1]}.safetensors")
+    with pytest.raises(ValueError, match=r"two files of .* have a"):
+        read_tensors(read_checkpoint(folder))
     index.write_text(json.dumps({"weight_map": {"a": "../other.safetensors"}}))
     with pytest.raises(ValueError, match="does not list files of its folder"):
         read_checkpoint(folder)
     index.write_text(json.dumps({"weight_map": {"a": "model-3.safetensors"}}))
     with pytest.raises(ValueError, match=r"no model-3\.safetensors"):
         read_checkpoint(folder)
+    for junk in ({"a": ["x"]}, {"a": "m", "b": 3}, {"a": ""}, {"a": ".."}, ["a"], None):
+        index.write_text(json.dumps({"weight_map": junk}))
+        with pytest.raises(ValueError, match="does not list files of its folder"):
+            read_checkpoint(folder)
 
 
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "model.pth", "model.safetensors"])
@@ -83,7 +92,7 @@ def test_a_truncated_file_is_refused(tmp_path, left):
     file = folder / "model.safetensors"
     file.write_bytes(file.read_bytes()[:left])
     with pytest.raises(ValueError, match=r"cannot read .* as a safetensors file") as caught:
-        read_checkpoint(folder)
+        read_tensors(read_checkpoint(folder))
     assert "\n" not in str(caught.value)
 
 

@@ -108,7 +108,7 @@ def test_the_preprocessor_normalizes(tmp_path):
 def test_what_a_checkpoint_tells_comes_with_it(tmp_path):
     found = read_pretrained(write_checkpoint(tmp_path))
     assert found.plan.labels == ["cat", "dog", "sea, calm"]
-    assert found.plan.image_size == 64
+    assert found.plan.image_size == (64, 64)
     assert found.network.output_shape == (None, 3)
 
 
@@ -171,3 +171,20 @@ def test_another_window_than_that_of_the_tensors_is_refused(tmp_path):
     config = json.loads(json.dumps(CONFIG)) | {"window_size": 7}
     with pytest.raises(ValueError, match=r"position_table has the shape \(49, 1\), must be \(169"):
         load_pretrained(write_checkpoint(tmp_path, config=config))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"embed_dim": 10**6},
+            r"convolution/kernel has the shape .*, must be \(4, 4, 3, 1000000\)",
+        ),
+        ({"depths": [1, 10**9, 2, 1]}, "stage2_block2_attention/position_table is missing"),
+        ({"window_size": 10**6}, "stage1_block1_attention/position_table has the shape"),
+        ({"mlp_ratio": 10**9}, "stage1_block1_mlp/expand/kernel has the shape"),
+    ],
+)
+def test_more_than_the_tensors_have_is_refused_before_it_is_built(tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        load_pretrained(write_checkpoint(tmp_path, config={**CONFIG, **changes}))

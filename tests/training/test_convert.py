@@ -82,10 +82,16 @@ def test_a_segmenter_that_starts_from_another_has_its_head(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"recipe": recipe}))
     found, _ = choose(flags)
     assert found.settings["channels"] == 512
-    flags = make_parser().parse_args(["--recipe", "folder", "--weights", str(tmp_path)])
-    found, _ = choose(flags)
+    other = make_parser().parse_args(["--recipe", "folder", "--weights", str(tmp_path)])
+    found, _ = choose(other)
     assert "channels" not in found.settings
     assert found.model == "swin_t"
+    (tmp_path / "config.json").write_text('{"model_type": "swin"}')  # no run's
+    assert choose(other)[0].model == "pale_n"
+    words = ["--recipe", "segment_folder", "--model", "pale_t", "--weights", str(tmp_path)]
+    (tmp_path / "config.json").write_text(json.dumps({"recipe": recipe}))
+    named, _ = choose(make_parser().parse_args(words))
+    assert (named.model, named.settings["channels"]) == ("pale_t", 128)
 
 
 def refused(call, checkpoint, out):
@@ -117,12 +123,26 @@ def test_bad_checkpoints_are_one_line_and_leave_nothing(call, tmp_path):
     broken = {**CONFIG, "id2label": {"0": "a", "1": "b\nc", "2": ""}}
     broken = write_checkpoint(tmp_path / "broken", config=broken)
     assert "a class must be named by one line of text" in refused(call, broken, out)
+    wide = write_checkpoint(tmp_path / "wide", preprocessor={"size": [64, 128]})
+    assert "must take square images" in refused(call, wide, out)
+    assert not out.exists()
+
+
+def test_a_run_that_cannot_be_written_leaves_nothing(call, tmp_path, monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("keras.Model.save", fail)
+    out = tmp_path / "out"
+    code, _, errors = call(convert.main, "convert.py", RECORDED, "--out", out)
+    assert code == 4
+    assert errors.splitlines()[-1].endswith("model.keras: No space left on device")
     assert not out.exists()
 
 
 def test_a_folder_in_use_is_refused(call, tmp_path):
     (tmp_path / "precious").write_text("kept")
     assert refused(call, RECORDED, tmp_path) == (
-        f"argument --out: the folder {tmp_path} is not empty"
+        f"argument --out: {tmp_path} is not a new or an empty folder"
     )
     assert [path.name for path in tmp_path.iterdir()] == ["precious"]

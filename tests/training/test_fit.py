@@ -52,6 +52,8 @@ def assert_refused(code, output, errors, message, out):
         ),
         (["--freeze", "0"], "argument --freeze: invalid choice: 0"),
         (["--layer-decay", "0"], "argument --layer-decay: must be a number above 0; got '0'"),
+        (["--layer-decay", "2"], "argument --layer-decay: must be a number above 0, at most 1"),
+        (["--jit", "--teacher", "x"], "argument --jit: XLA does not compile what scales images"),
         (["--rematerialize", "5"], "argument --rematerialize: invalid choice: 5"),
         (
             ["--jit", "--strategy", "mirrored", "--precision", "mixed_float16"],

@@ -43,10 +43,8 @@ def make_trainer(
         A compiled `Trainer` with a built optimizer, and the report of the loaded weights, or None.
 
     Raises:
-        SettingError: If there is no such network, the weights are not those of one, or a setting of
-            the recipe is out of range.
+        SettingError: If there is no such network or teacher, or the weights are not those of one.
     """
-    _check(recipe, task)
     with strategy.scope():
         network, notes = _make_network(recipe, task, source), None
         if weights is not None:
@@ -76,22 +74,6 @@ def make_trainer(
         trainer.optimizer.build(network.trainable_variables)
     prepare_replicas(strategy, network)
     return trainer, notes
-
-
-def _check(recipe, task):
-    """Raises a `SettingError` that names what a recipe cannot have."""
-    if not set(recipe.freeze) <= set(names.STAGES):
-        raise SettingError(
-            f"`freeze` must be some of the stages {list(names.STAGES)}. Received: {recipe.freeze}"
-        )
-    if not 0 < recipe.layer_decay <= 1:
-        raise SettingError(
-            f"`layer_decay` must be above 0, at most 1. Received: {recipe.layer_decay}"
-        )
-    if recipe.teacher is not None and task.make_teacher is None:
-        raise SettingError(
-            f"`teacher`: the task {recipe.task!r} has none. Received: {recipe.teacher}"
-        )
 
 
 def _check_finite(network, path):

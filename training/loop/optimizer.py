@@ -125,18 +125,20 @@ class AdamW(keras.optimizers.AdamW):
 
     Args:
         scales: Factors of the learning rate by `id` of variables, or None for 1 each. Weight decay,
-            which is in proportion to the learning rate, has them too.
+            which is in proportion to the learning rate, has them too. They are of these variables,
+            and no part of the configuration.
     """
 
     def __init__(self, *args, scales=None, **kwargs):
         super().__init__(*args, **kwargs)
-        self._scales = scales
+        self._scales_by_id = scales
+        self._scales = None
 
     def build(self, variables):
         super().build(variables)
-        # From here on, Keras hands over what a `keras.Variable` holds.
-        if self._scales is not None:
-            self._scales = {self._var_key(v): self._scales[id(v)] for v in variables}
+        # To updates, Keras hands over what a `keras.Variable` holds, on one of the replicas.
+        if self._scales_by_id is not None:
+            self._scales = {self._var_key(v): self._scales_by_id[id(v)] for v in variables}
 
     def update_step(self, gradient, variable, learning_rate):
         """Adam's update by TensorFlow's one operation, where Keras passes over memory 12 times."""

@@ -10,8 +10,10 @@ import tensorflow as tf
 
 from common.errors import SettingError
 from common.registry import load_module
+from pale_tf import names
 from training.data.sources import open_source
 from training.reports import Report
+from training.teachers import check_teacher
 
 
 def count_images(targets):
@@ -144,8 +146,23 @@ def load_task(name):
 
 
 def check_settings(task, recipe):
-    """Raises a `SettingError` unless the task takes the settings of a recipe."""
+    """Raises a `SettingError` unless the task takes the settings of a recipe, and its teacher, and
+    what is frozen and slowed down is in range."""
     try:
         task.settings(**recipe.settings)
     except (TypeError, ValueError) as error:
         raise SettingError(f"`settings` of the task {recipe.task!r}: {error}") from error
+    if not set(recipe.freeze) <= set(names.STAGES):
+        raise SettingError(
+            f"`freeze` must be some of the stages {list(names.STAGES)}. Received: {recipe.freeze}"
+        )
+    if not 0 < recipe.layer_decay <= 1:
+        raise SettingError(
+            f"`layer_decay` must be above 0, at most 1. Received: {recipe.layer_decay}"
+        )
+    if recipe.teacher is not None:
+        if task.make_teacher is None:
+            raise SettingError(
+                f"`teacher`: the task {recipe.task!r} has none. Received: {recipe.teacher}"
+            )
+        check_teacher(recipe.teacher)

@@ -32,10 +32,13 @@ class ShuffledWindowAttention(WindowAttention):
     def __init__(
         self, num_heads, window_size=7, relative_position_bias=True, padding="masked", **kwargs
     ):
+        if padding not in ("masked", "swin"):
+            raise ValueError(f'`padding` must be "masked" or "swin". Received: {padding!r}')
         super().__init__(
             num_heads,
             window_size,
             shift=False,
+            always_partition=False,
             relative_position_bias=relative_position_bias,
             padding=padding,
             **kwargs,

@@ -150,19 +150,3 @@ def test_a_teacher_moves_the_targets_of_the_loss_alone():
     _, untaught, plain_accuracy = outcome(labels)
     assert accuracy == plain_accuracy  # of the labels
     assert any((one != other).any() for one, other in zip(actual, untaught, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"freeze": [0]}, r"`freeze` must be some of the stages \[1, 2, 3, 4\]. Received: \[0\]"),
-        ({"layer_decay": 0.0}, "`layer_decay` must be above 0, at most 1. Received: 0.0"),
-        ({"layer_decay": 1.5}, "`layer_decay` must be above 0, at most 1. Received: 1.5"),
-        ({"teacher": "runs/digits"}, "`teacher`: the task 'classify' has none"),
-    ],
-)
-def test_bad_settings_of_fine_tuning_are_refused(changes, message):
-    recipe, task = dataclasses.replace(RECIPE, **changes), TASK
-    task = dataclasses.replace(TASK, make_teacher=None)
-    with pytest.raises(SettingError, match=message):
-        make_trainer(STRATEGY, recipe, task, SOURCE, 5)

@@ -10,6 +10,7 @@ from common.registry import module_names
 from tests.training.loop.additional import TASK
 from tests.training.small import RECIPE, with_settings
 from training import tasks
+from training.recipe import load_recipe
 from training.tasks import check_settings, load_task
 
 
@@ -38,3 +39,24 @@ def test_settings_are_those_of_the_task():
 def test_images_are_counted_unless_the_task_says_otherwise():
     targets = {"boxes": np.zeros((5, 3, 4)), "classes": np.zeros((5, 3))}
     assert TASK.count(targets).numpy().tolist() == [1.0] * 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"freeze": [0]}, r"`freeze` must be some of the stages \[1, 2, 3, 4\]. Received: \[0\]"),
+        ({"layer_decay": 0.0}, "`layer_decay` must be above 0, at most 1. Received: 0.0"),
+        ({"layer_decay": 1.5}, "`layer_decay` must be above 0, at most 1. Received: 1.5"),
+        ({"teacher": "runs/digits"}, "`teacher`: the task 'segment' has none"),
+    ],
+)
+def test_bad_settings_of_fine_tuning_are_refused(changes, message):
+    recipe = dataclasses.replace(load_recipe("segment_folder"), **changes)
+    with pytest.raises(SettingError, match=message):
+        check_settings(load_task("segment"), recipe)
+
+
+def test_a_teacher_that_there_is_not_is_refused_before_any_work():
+    recipe = dataclasses.replace(load_recipe("folder"), teacher="/absent")
+    with pytest.raises(SettingError, match=r"`teacher`: there is no model\.keras in /absent"):
+        check_settings(load_task("classify"), recipe)

@@ -118,6 +118,13 @@ def test_sizes_may_be_unknown(options):
         np.testing.assert_allclose(model.predict(images, verbose=0), expected, atol=1e-5)
 
 
+def test_options_that_shuffled_windows_do_not_have():
+    with pytest.raises(ValueError, match=r'`padding` must be "masked" or "swin". .*\'timm\''):
+        ShuffledWindowAttention(2, padding="timm")
+    with pytest.raises(TypeError, match="always_partition"):
+        ShuffledWindowAttention(2, padding="swin", always_partition=True)
+
+
 def test_partitions_of_small_maps_need_padding_that_is_seen():
     with pytest.raises(ValueError, match="`always_partition` needs `padding="):
         WindowAttention(2, always_partition=True)
