@@ -110,6 +110,8 @@ def run_folder(text):
 def existing_weights(text):
     """argparse type: a run's folder, which stands for its `model.keras`, or a weights file."""
     path = pathlib.Path(text)
+    if path.suffix == ".safetensors" or (path / "model.safetensors").exists():
+        raise argparse.ArgumentTypeError(f"make a run of {text} first: training/convert.py")
     path = path / MODEL if path.is_dir() else path
     if not path.is_file():
         raise argparse.ArgumentTypeError(f"there is no {path}")

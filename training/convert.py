@@ -68,7 +68,8 @@ def read(path):
     if found.plan.architecture == FEATURES:
         raise SettingError(
             f"argument CHECKPOINT: {path} has no classifier, so it can be no run; "
-            "`load_pretrained(…).save_weights(…)` gives `fit.py --weights` its backbone"
+            "`load_pretrained(…).save_weights('swin.weights.h5')` gives its backbone to `fit.py "
+            "--model swin_t --weights swin.weights.h5`"
         )
     height, width = found.plan.image_size
     if height != width:
@@ -105,7 +106,7 @@ def recipe_of(plan):
         task, settings = "classify", {"crop_fraction": plan.crop_fraction}
     return Recipe(
         task=task,
-        dataset="none",
+        dataset="",
         model=plan.config,
         image_size=plan.image_size[0],
         epochs=0,
@@ -149,7 +150,7 @@ def summary(folder, recipe, classes):
         f"  python training/predict.py {out} IMAGE...",
         f"  python training/evaluate.py {out} --dataset {data}",
         f"  python training/fit.py --recipe {start} --dataset {data} --image-size {size} "
-        f"--weights {out}",
+        f"--weights {out} --learning-rate 1e-4",
     ]
     return "\n".join(lines)
 

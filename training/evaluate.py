@@ -36,6 +36,8 @@ def main(argv=None):
         changes = {"dataset": flags.dataset, "batch_size": flags.batch_size}
         changes = {name: value for name, value in changes.items() if value is not None}
         recipe = dataclasses.replace(recipe, **changes)
+        if not recipe.dataset:
+            raise SettingError(f"argument --dataset: the run in {flags.run} has no data of its own")
         scores = evaluate(
             flags.run,
             recipe,

@@ -123,11 +123,11 @@ def with_network_of(folder, recipe, given):
     """
     if "model" in given or not is_run(folder):
         return recipe
+    import_tensorflow()  # before Keras does
     start = read_recipe(folder)
     attention = given.get("attention", start.attention)
     recipe = dataclasses.replace(recipe, model=start.model, attention=attention)
     if start.task == recipe.task:
-        import_tensorflow()
         from training.tasks import check_settings, load_task
 
         task = load_task(recipe.task)

@@ -6,6 +6,7 @@ from common.cli import (
     existing_weights,
     factor,
     natural_int,
+    positive_float,
     positive_int,
     replicas,
     seed,
@@ -60,6 +61,12 @@ def add_recipe_flags(add):
         choices=(1, 2, 3, 4),
         metavar="STAGE",
         help="stages whose weights stay as they are (default: the recipe's, none)",
+    )
+    add(
+        "--learning-rate",
+        type=positive_float,
+        metavar="RATE",
+        help="peak of the learning rate, at the recipe's own batch size (default: the recipe's)",
     )
     add(
         "--layer-decay",

@@ -12,6 +12,7 @@ from common.run_files import MODEL
 from common.trained import load_trained
 
 PREFIX = "keras-applications:"
+IMAGENET_CLASSES = 1000
 
 
 def load_teacher(teacher, labels, weights="imagenet"):
@@ -88,18 +89,17 @@ def _builder(teacher):
 def _from_applications(teacher, classes, weights):
     """A network of `keras.applications`, and what prepares its images."""
     build = _builder(teacher)
+    if weights == "imagenet" and classes != IMAGENET_CLASSES:  # before they are downloaded
+        raise SettingError(
+            f"`teacher` must have the {classes} classes of the data set. Received: {teacher}, "
+            f"which has {IMAGENET_CLASSES}, ImageNet's"
+        )
     try:
-        options = {} if weights == "imagenet" else {"classes": classes}
-        network = build(weights=weights, **options)
+        network = build(weights=weights, classes=classes)
     except Exception as error:  # a download fails in many ways
         raise SettingError(
             f"`teacher`: cannot load the weights of {teacher}: {' '.join(str(error).split())}"
         ) from error
-    if network.output_shape[-1] != classes:
-        raise SettingError(
-            f"`teacher` must have the {classes} classes of the data set. Received: {teacher}, "
-            f"which has {network.output_shape[-1]}, ImageNet's"
-        )
     return network, sys.modules[build.__module__].preprocess_input
 
 

@@ -111,6 +111,11 @@ def test_runs_and_weights(tmp_path):
             take(str(tmp_path))
     (tmp_path / "model.keras").touch()
     assert cli.existing_weights(str(tmp_path)) == tmp_path / "model.keras"
+    (tmp_path / "checkpoint").mkdir()
+    (tmp_path / "checkpoint" / "model.safetensors").write_text("")
+    for path in (tmp_path / "checkpoint", tmp_path / "checkpoint" / "model.safetensors"):
+        with pytest.raises(argparse.ArgumentTypeError, match=r"make a run of .* first: training/"):
+            cli.existing_weights(str(path))
     assert cli.existing_weights(str(tmp_path / "model.keras")) == tmp_path / "model.keras"
 
 

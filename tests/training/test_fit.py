@@ -172,7 +172,7 @@ def test_help_explains_every_flag_and_its_default():
         *("--out", "--resume", "--data-dir", "--checkpoint-every", "--keep-checkpoints"),
         *("--max-unreadable", "--cpu-replicas", "--wait"),
         *("--jit", "--rematerialize", "--steps-per-execution"),
-        *("--freeze", "--layer-decay", "--teacher"),
+        *("--freeze", "--layer-decay", "--learning-rate", "--teacher"),
     }
     assert all("(default: " in action.help for action in actions)
 

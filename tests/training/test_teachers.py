@@ -62,6 +62,12 @@ def test_an_application_that_there_is_not_is_refused(name):
         load_teacher(f"keras-applications:{name}", LABELS, weights=None)
 
 
+def test_imagenets_weights_are_of_its_classes():
+    message = "must have the 3 classes of the data set. .* which has 1000, ImageNet's"
+    with pytest.raises(SettingError, match=message):
+        load_teacher("keras-applications:MobileNetV2", LABELS)
+
+
 def test_a_run_must_be_of_a_classifier_with_the_same_classes(taught, tmp_path):
     folder, network = taught
     with pytest.raises(SettingError, match=r"the data set, dog to elk\. .* ant to cat"):

@@ -1,6 +1,7 @@
 """From a recipe to what is trained: a network, its optimizer, its metrics."""
 
 import dataclasses
+import warnings
 
 import keras
 import numpy as np
@@ -49,7 +50,8 @@ def make_trainer(
         network, notes = _make_network(recipe, task, source), None
         if weights is not None:
             try:
-                notes = load_weights(network, weights)
+                with warnings.catch_warnings(action="ignore"):  # the notes say the same
+                    notes = load_weights(network, weights)
             except ValueError as error:
                 raise SettingError(" ".join(str(error).split())) from error
             _check_finite(network, weights)

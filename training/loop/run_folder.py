@@ -70,13 +70,15 @@ def introduction(run, notes):
         lines.append(f"going on after {position.epoch} epochs and {position.step} steps")
     if notes is not None:
         lines.append(str(notes))
+    if recipe.freeze:
+        count = len(run.trainer.network.trainable_variables)
+        lines.append(f"frozen: stages {recipe.freeze}; {count} tensors are trained")
     return "\n".join([*lines, "The first step takes longer: the network is traced."])
 
 
 def write_end(run):
     """Writes what training gave, and evaluates it: networks, scores, pictures, examples."""
     folder, task = run.settings.out, run.task
-    run.trainer.finished.trainable = True  # whoever trains it next may freeze other stages
     save_networks(folder, run.trainer)
     names = [name for name in (MODEL, EMA_MODEL) if (folder / name).exists()]
     networks = {
@@ -103,7 +105,12 @@ def write_end(run):
 
 
 def save_networks(folder, trainer):
-    """Writes `model.keras`, and `model_ema.keras` with the averaged weights if there are any."""
+    """Writes `model.keras`, and `model_ema.keras` with the averaged weights if there are any.
+
+    Nothing is frozen in them, nor in the trainer's network from then on.
+    """
+    for layer in trainer.finished.layers:  # Keras passes over layers below a trainable model
+        layer.trainable = True
     with replacing(folder / MODEL) as path:
         trainer.finished.save(path, include_optimizer=False)
     if trainer.averages:

@@ -10,6 +10,7 @@ import tensorflow as tf
 from common.errors import SettingError
 from tests.training.small import RECIPE, SOURCE, batches, fit, small_network
 from training.loop.building import make_trainer
+from training.loop.run_folder import save_networks
 from training.tasks import classify
 
 STRATEGY = tf.distribute.get_strategy()
@@ -45,10 +46,10 @@ def test_fine_tunes_at_another_size_and_class_count(tmp_path):
     larger = dataclasses.replace(RECIPE, image_size=64)
     network = small_network(10)
     network.save(tmp_path / "model.keras")
-    with pytest.warns(UserWarning, match="not loaded, unchanged: predictions/0"):
-        tuned, report = make_trainer(
-            STRATEGY, larger, TASK, SOURCE, 5, weights=tmp_path / "model.keras"
-        )
+    tuned, report = make_trainer(
+        STRATEGY, larger, TASK, SOURCE, 5, weights=tmp_path / "model.keras"
+    )
+    assert "not loaded, unchanged: predictions/0" in str(report)
     assert set(report.skipped) == {"predictions/0", "predictions/1"}
     assert tuned.network.input_shape == (None, 64, 64, 3)
     assert tuned.network.output_shape == (None, 7)
@@ -105,6 +106,15 @@ def test_frozen_stages_stay_and_the_others_learn_as_before():
             assert (after[path] != value).any() == (free[path] != value).any(), path
     trained = {v.path.replace("/", "_").split("_")[0] for v in trainer.network.trainable_variables}
     assert trained == {"stage3", "stage4", "predictions"}
+
+
+def test_the_networks_of_a_run_are_not_frozen(tmp_path):
+    *_, trainer = train_one_step(freeze=[1, 2])
+    save_networks(tmp_path, trainer)
+    for name in ("model.keras", "model_ema.keras"):
+        network = keras.saving.load_model(tmp_path / name)
+        assert all(layer.trainable for layer in network.layers)
+        assert len(network.trainable_variables) > len(trainer.optimizer._momentums)
 
 
 def test_layer_decay_slows_down_what_is_close_to_the_image():
