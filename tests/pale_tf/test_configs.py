@@ -106,7 +106,7 @@ def test_what_is_no_configuration(config):
         ({"num_heads": (0, 2, 4, 8)}, "`num_heads` must be a positive integer. Received: 0"),
         ({"embed_dim": 0}, "`embed_dim` must be a positive integer. Received: 0"),
         ({"pale_size": (7, 0)}, "`pale_size` must be a positive integer. Received: 0"),
-        ({"mlp_ratio": 0}, "`mlp_ratio` must be positive. Received: 0"),
+        ({"mlp_ratio": 0}, "`mlp_ratio` must be positive, finite. Received: 0"),
         ({"drop_path_rate": 1.0}, r"`drop_path_rate` must be in \[0, 1\). Received: 1.0"),
     ],
 )

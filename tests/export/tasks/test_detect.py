@@ -183,6 +183,7 @@ def test_answers_are_what_training_scores(shape, detector):
         np.testing.assert_allclose(answers[name], expected[name], atol=1e-3, err_msg=name)
 
 
+@pytest.mark.slow
 def test_answers_are_compared_with_the_networks(detector):
     trained = trained_of(detector)
     images = [photographs(1, *shape)[0] for shape in ((60, 90), (64, 48))]

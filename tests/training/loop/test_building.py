@@ -93,9 +93,15 @@ def train_one_step(**changes):
     return before, {v.path: v.numpy() for v in trainer.network.variables}, trainer
 
 
-def test_frozen_stages_stay_and_the_others_learn_as_before():
-    start, free, _ = train_one_step()
-    before, after, trainer = train_one_step(freeze=[1, 2])
+@pytest.fixture(scope="module")
+def undecayed():
+    """`train_one_step` with nothing frozen, and without weight decay."""
+    return train_one_step(weight_decay=0.0)
+
+
+def test_frozen_stages_stay_and_the_others_learn_as_before(undecayed, tmp_path):
+    start, free, _ = undecayed
+    before, after, trainer = train_one_step(weight_decay=0.0, freeze=[1, 2])
     assert before.keys() == start.keys()
     for path, value in before.items():
         np.testing.assert_array_equal(value, start[path])
@@ -106,10 +112,6 @@ def test_frozen_stages_stay_and_the_others_learn_as_before():
             assert (after[path] != value).any() == (free[path] != value).any(), path
     trained = {v.path.replace("/", "_").split("_")[0] for v in trainer.network.trainable_variables}
     assert trained == {"stage3", "stage4", "predictions"}
-
-
-def test_the_networks_of_a_run_are_not_frozen(tmp_path):
-    *_, trainer = train_one_step(freeze=[1, 2])
     save_networks(tmp_path, trainer)
     for name in ("model.keras", "model_ema.keras"):
         network = keras.saving.load_model(tmp_path / name)
@@ -117,8 +119,8 @@ def test_the_networks_of_a_run_are_not_frozen(tmp_path):
         assert len(network.trainable_variables) > len(trainer.optimizer._momentums)
 
 
-def test_layer_decay_slows_down_what_is_close_to_the_image():
-    _, free, _ = train_one_step(weight_decay=0.0)
+def test_layer_decay_slows_down_what_is_close_to_the_image(undecayed):
+    _, free, _ = undecayed
     before, after, _ = train_one_step(weight_decay=0.0, layer_decay=0.5)
     # Of one block each: blocks 1 to 4, the head 5. The gradients of the first step are the same.
     for path, power in {

@@ -72,6 +72,7 @@ def test_steps_log_every_loss(source, trainer):
     assert found["loss"] == pytest.approx(parts, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_boxes_alone_are_trained_too(source):
     """On data with masks, of which `masks=False` makes no use."""
     recipe = dataclasses.replace(RECIPE, settings=RECIPE.settings | {"masks": False})
