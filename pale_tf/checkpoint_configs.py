@@ -6,6 +6,7 @@ import typing
 import numpy as np
 
 from pale_tf import names
+from pale_tf.backbone import IMAGE_DEVIATION, IMAGE_MEAN
 from pale_tf.checkpoints import PREPROCESSOR
 from pale_tf.configs import NETWORKS, PaleConfig
 from pale_tf.decoders.upernet import BINS
@@ -16,8 +17,8 @@ CLASSIFIER, FEATURES, SEGMENTER = (
     "SwinModel",
     "UperNetForSemanticSegmentation",
 )
-# ImageNet's mean and deviation, of values in 0..1: what Swin's checkpoints were trained with.
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+# Of values in 0..1: what Swin's checkpoints were trained with.
+MEAN, DEVIATION = IMAGE_MEAN / 255, IMAGE_DEVIATION / 255
 
 # Channels, depths and heads of timm's networks (microsoft/Swin-Transformer, configs/).
 TIMM = {

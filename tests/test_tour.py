@@ -141,7 +141,7 @@ def cell_of(notebook, name):
 
 
 def printed(cell):
-    """What a cell printed to stdout; messages of libraries on stderr do not count."""
+    """Text that a cell printed to stdout; messages of libraries on stderr do not count."""
     streams = [output for output in cell.outputs if output.output_type == "stream"]
     return "".join(output.text for output in streams if output.name == "stdout")
 

@@ -1,4 +1,4 @@
-"""What docs/backends.md says of Keras' backends."""
+"""Uses that docs/backends.md names of Keras' backends."""
 
 import json
 import re
