@@ -30,7 +30,7 @@ def evaluate_networks(inferences, task, source, split, transforms, batch_size, u
         UnreadableImagesError: If too many images cannot be read.
         SettingError: If none can.
     """
-    # Traced again for the second size; from then on for any.
+    # Traced for any number of images, again for the second size, and from then on for any size.
     inferences = {
         name: tf.function(infer, reduce_retracing=True) for name, infer in inferences.items()
     }
@@ -45,6 +45,8 @@ def evaluate_networks(inferences, task, source, split, transforms, batch_size, u
     )
     for images, targets in batches_of_a_size(shown, batch_size, task.pixels):
         for name, infer in inferences.items():
+            if not reports[name].images:  # the first batch
+                infer.get_concrete_function(tf.TensorSpec((None, *images.shape[1:]), images.dtype))
             outputs = tf.nest.map_structure(lambda tensor: tensor.numpy(), infer(images))
             reports[name].add(images, outputs, targets)
         unreadable.check()

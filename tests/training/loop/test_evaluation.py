@@ -80,6 +80,18 @@ def test_reports_have_every_readable_image_once():
     assert unreadable.names == ["5"]
 
 
+def test_batches_of_any_number_of_images_are_traced_once():
+    traced = []
+
+    def infer(images):
+        traced.append(images.shape)
+        return tf.reduce_mean(images, axis=(1, 2, 3))
+
+    reports = evaluate_networks({"": infer}, TASK, SOURCE, "test", TRANSFORMS, 4, Unreadable(1))
+    assert [len(images) for images, _, _ in reports[""].parts] == [4, 4, 2]
+    assert traced == [(None, 2, 2, 3)]
+
+
 def test_too_many_unreadable_images_end_it():
     runs = {"once": inference(1.0)}
     with pytest.raises(UnreadableImagesError, match=r"limit of 0 \(--max-unreadable\)$"):
