@@ -34,7 +34,9 @@ MODELS = tuple(itertools.chain(*zip(("pale_t", "pale_s", "pale_b"), PEERS, stric
 MODES = ("training", "inference")
 BATCHES = (64, 128, 256)
 PEAK = 989e12  # floating-point operations a second of an H100 or H200 (SXM) in dense bfloat16
+SHOWN = ("model", "mode", "batch", "images_per_second", "utilization", "memory", "device", "error")
 SIZE, REPETITIONS = 224, 20
+IN_FLIGHT = 5  # steps that are given to the device before the host waits: training and serving do
 
 
 def main(argv=None):
@@ -56,7 +58,7 @@ def main(argv=None):
         for mode in flags.modes:
             for batch in flags.batches:
                 rows.append(measure_apart(model, mode, batch, flags.peak))
-                print(json.dumps({k: v for k, v in rows[-1].items() if k != "seconds"}), flush=True)
+                print(json.dumps({k: v for k, v in rows[-1].items() if k in SHOWN}), flush=True)
                 if flags.json:
                     flags.json.write_text(json.dumps(rows, indent=2) + "\n")
 
@@ -77,21 +79,25 @@ def measure_apart(model, mode, batch, peak):
 
 
 def measure(model, mode, batch):
-    """Seconds of each step, and the device's peak of memory in bytes, or None."""
+    """Seconds of a step in each repetition, and the device's peak of memory in bytes, or None."""
+    from benchmarks.timing import origin  # not in the process that starts the rows
+
     make = torch_step if model in PEERS else keras_step
-    step, memory, device = make(model, mode, batch)
-    for _ in range(3):  # compile, and warm up
-        step()
+    step, wait, memory, device = make(model, mode, batch)
     seconds = []
-    for _ in range(REPETITIONS):
+    for repetition in range(-2, REPETITIONS):  # the first two compile, and warm up
         start = time.perf_counter()
-        step()
-        seconds.append(time.perf_counter() - start)
-    return {"seconds": seconds, "memory": memory(), "device": device}
+        for _ in range(IN_FLIGHT):
+            step()
+        wait()
+        if repetition >= 0:
+            seconds.append((time.perf_counter() - start) / IN_FLIGHT)
+    return {"seconds": seconds, "memory": memory(), "device": device, **origin()}
 
 
 def keras_step(model, mode, batch):
-    """A step of one of this project's networks, compiled by XLA."""
+    """A step of one of this project's networks, compiled by XLA, what waits for it, and what reads
+    the peak of memory and the device's name."""
     import jax
     import keras
     import numpy as np
@@ -114,7 +120,12 @@ def keras_step(model, mode, batch):
         weights = [v.value for v in network.trainable_variables]
         others = [v.value for v in network.non_trainable_variables]
         run = jax.jit(lambda w, o, x: network.stateless_call(w, o, x, training=False)[0])
-        return lambda: run(weights, others, images).block_until_ready(), memory, str(device)
+        given = []
+
+        def infer():
+            given[:] = [run(weights, others, images)]
+
+        return infer, lambda: jax.block_until_ready(given), memory, device.device_kind
 
     labels = jax.device_put(np.arange(batch) % 1000)
     optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.05)
@@ -133,41 +144,51 @@ def keras_step(model, mode, batch):
     variables = (network.trainable_variables, network.non_trainable_variables, optimizer.variables)
     state = [[v.value for v in group] for group in variables]
 
-    def step():
-        value, *state[:] = run(*state, images, labels)
-        value.block_until_ready()
+    def train():
+        _, *state[:] = run(*state, images, labels)
 
-    return step, memory, str(device)
+    return train, lambda: jax.block_until_ready(state), memory, device.device_kind
 
 
 def torch_step(model, mode, batch):
-    """A step of timm's Swin under torch.compile."""
+    """`keras_step` of timm's Swin under torch.compile, with its maps in channels-last order."""
     import timm
     import torch
 
     torch.manual_seed(0)
-    device = torch.device("cuda")
-    network = timm.create_model(model, drop_path_rate=0.2).to(device)
-    images = torch.randn(batch, 3, SIZE, SIZE, device=device)
+    torch.set_float32_matmul_precision("high")  # TensorFloat-32 where autocast leaves float32
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = timm.create_model(model, drop_path_rate=0.2)
+    network = network.to(device, memory_format=torch.channels_last)
+    images = torch.rand(batch, 3, SIZE, SIZE, device=device)
+    images = images.to(memory_format=torch.channels_last)
+    wait, memory, name = (lambda: None), (lambda: None), "cpu"
+    if device.type == "cuda":
+        wait, memory = torch.cuda.synchronize, torch.cuda.max_memory_allocated
+        name = torch.cuda.get_device_name()
+
+    if mode == "inference":
+        network, images = network.eval().to(torch.bfloat16), images.to(torch.bfloat16)
+        compiled = torch.compile(network)
+
+        def infer():
+            with torch.inference_mode():
+                compiled(images)
+
+        return infer, wait, memory, name
+
     labels = torch.arange(batch, device=device) % 1000
-    compiled = torch.compile(network.train(mode == "training"))
+    compiled = torch.compile(network.train())
     optimizer = torch.optim.AdamW(network.parameters(), 1e-4, weight_decay=0.05, fused=True)
 
     def train():
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast("cuda", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             loss = torch.nn.functional.cross_entropy(compiled(images), labels)
         loss.backward()
         optimizer.step()
-        torch.cuda.synchronize()
 
-    def infer():
-        with torch.inference_mode(), torch.autocast("cuda", torch.bfloat16):
-            compiled(images)
-        torch.cuda.synchronize()
-
-    step = train if mode == "training" else infer
-    return step, torch.cuda.max_memory_allocated, torch.cuda.get_device_name()
+    return train, wait, memory, name
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
 KERAS_BACKEND=jax python -m benchmarks.gpu_attention --json gpu_attention.json
 
-For the column groups of each stage at 224×224, in bfloat16: `core.softmax_attention` with the
-transposes around it, and `keras.ops.dot_product_attention`, which takes the map's own order and may
-be one fused kernel. Needs keras with what it needs itself, jax and h5py, nothing else.
+For the column groups of each stage at 224×224, in bfloat16: products and softmax with the
+transposes around them, and `keras.ops.dot_product_attention`, which takes the map's own order and
+may be one fused kernel. Needs keras with what it needs itself, jax and h5py, nothing else.
 """
 
 import pathlib
@@ -18,7 +18,7 @@ from benchmarks.timing import in_words, interleave, origin, speed
 from common.cli import positive_int
 from common.files import write_json
 from pale_tf.configs import NETWORKS
-from pale_tf.layers.attention.core import softmax_attention
+from pale_tf.layers.attention.core import softmax_weights
 from pale_tf.sizes import ceil_div
 
 PALE_T = NETWORKS["pale_t"]
@@ -40,7 +40,7 @@ def main(argv=None):
     if flags.json:
         import jax
 
-        about = {"batch": flags.batch, "dtype": flags.dtype, "device": str(jax.devices()[0])}
+        about = {"batch": flags.batch, "dtype": flags.dtype, "device": jax.devices()[0].device_kind}
         write_json(flags.json, {"seconds": seconds, **about, **origin()})
 
 
@@ -73,9 +73,10 @@ def make_inputs(batch, dtype, stage):
 
 
 def written(query, key, value):
-    """The core of this package, and what brings heads in front of tokens and back."""
+    """Products and softmax of this package, and what brings heads in front of tokens and back."""
     query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
-    return ops.transpose(softmax_attention(query, key, value), (0, 2, 1, 3))
+    outputs = ops.matmul(softmax_weights(query, key, None, value.dtype), value)
+    return ops.transpose(outputs, (0, 2, 1, 3))
 
 
 def fused(query, key, value):

@@ -53,8 +53,7 @@ class MLP(Foldable, keras.layers.Layer):
         return to_map(mix(to_tokens(inputs)), inputs)
 
     def _mix(self, tokens, training):
-        activation = gelu if training else keras.activations.gelu
-        return self.contract(activation(self.expand(tokens)))
+        return self.contract(gelu(self.expand(tokens), training))
 
     def fused_weights(self, scale=None, shift=None):
         weights = own_weights(self)

@@ -147,7 +147,9 @@ class Attention(Foldable, keras.layers.Layer):
 
     def softmax_attention(self, query, key, value, bias=None, training=None):
         """`core.softmax_attention` with the layer's dropout."""
-        dropout = functools.partial(self.dropout_layer, training=training)
+        dropout = None
+        if self.dropout > 0.0:
+            dropout = functools.partial(self.dropout_layer, training=training)
         return softmax_attention(query, key, value, bias, dropout)
 
     def dense(self, units, name):

@@ -1,5 +1,8 @@
 """Softmax attention inside groups of tokens: what every attention of this package ends in."""
 
+import functools
+
+import keras
 from keras import ops
 
 # Added to the score of a masked key, whose weight is then exactly 0 in float32. Finite, because it
@@ -9,6 +12,8 @@ MASKED = -1e9
 
 def softmax_attention(query, key, value, bias=None, dropout=None):
     """Attends from every query of a group to every key of the same group.
+
+    On a GPU under JAX, one kernel of cuDNN does it where it can: see `_takes_one_kernel`.
 
     Args:
         query: `[B, G, L, D]`, scaled; a group `G` is one head of one set of tokens.
@@ -20,10 +25,51 @@ def softmax_attention(query, key, value, bias=None, dropout=None):
     Returns:
         `[B, G, L, E]`.
     """
+    if bias is None and dropout is None and _takes_one_kernel(query, key, value):
+        # XLA drops these transpositions together with those that made the groups.
+        query, key, value = (ops.transpose(x, (0, 2, 1, 3)) for x in (query, key, value))
+        outputs = ops.dot_product_attention(query, key, value, scale=1.0)
+        return ops.transpose(outputs, (0, 2, 1, 3))
     weights = softmax_weights(query, key, bias, value.dtype)
     if dropout is not None:
         weights = dropout(weights)
     return ops.matmul(weights, value)
+
+
+def _takes_one_kernel(query, key, value):
+    """Whether cuDNN's attention takes groups like these, and is the faster way.
+
+    It never writes the scores to memory. Inference of Pale-T at 224×224, where groups have 392,
+    196, 98 and 49 tokens (an NVIDIA H200, 128 images, bfloat16):
+
+    | cuDNN's kernel in groups of | ms |
+    |---|---|
+    | no number of tokens | 12.3 |
+    | 196 and more | 11.0 |
+    | any even number | 10.2 |
+
+    cuDNN takes 16 bits, widths that are multiples of 8 up to 128, and in training even numbers of
+    tokens. A bias, or a mask, falls off its fast path.
+    """
+    return (
+        _on_gpu()
+        and keras.backend.standardize_dtype(query.dtype) in ("float16", "bfloat16")
+        and query.shape[2] == key.shape[2]
+        and isinstance(query.shape[2], int)
+        and query.shape[2] % 2 == 0
+        and query.shape[-1] == value.shape[-1]
+        and query.shape[-1] in range(8, 129, 8)
+    )
+
+
+@functools.cache
+def _on_gpu():
+    """Whether JAX computes, and on a GPU."""
+    if keras.backend.backend() != "jax":
+        return False
+    import jax
+
+    return jax.default_backend() == "gpu"
 
 
 def softmax_weights(query, key, bias, dtype):

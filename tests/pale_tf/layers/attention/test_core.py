@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from keras import ops
 
+from pale_tf.layers.attention import core
 from pale_tf.layers.attention.core import mask_bias, softmax_attention, softmax_weights
 
 
@@ -43,3 +45,54 @@ def test_a_mask_may_be_for_each_query():
     assert bias.shape == (3, 2, 2)
     np.testing.assert_array_equal(bias == 0, np.repeat(mask, 3, axis=0))
     assert mask_bias(None, 3) is None
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """What Keras' attention is called with, as if there were a GPU."""
+    calls, attention = [], ops.dot_product_attention
+
+    def counted(*arguments, **options):
+        calls.append(arguments[0].shape)
+        return attention(*arguments, **options)
+
+    monkeypatch.setattr(core, "_on_gpu", lambda: True)
+    monkeypatch.setattr(ops, "dot_product_attention", counted)
+    return calls
+
+
+def groups(dtype, length, width=32):
+    rng = np.random.default_rng(2)
+    return [ops.cast(rng.normal(size=(2, 3, length, width)), dtype) for _ in range(3)]
+
+
+def test_one_kernel_gives_the_same(calls, monkeypatch):
+    query, key, value = groups("bfloat16", 98)
+    found = softmax_attention(query * 0.2, key, value)
+    assert calls == [(2, 98, 3, 32)]
+    monkeypatch.setattr(core, "_on_gpu", lambda: False)
+    expected = softmax_attention(query * 0.2, key, value)
+    assert found.shape == expected.shape
+    assert len(calls) == 1
+    found, expected = (np.asarray(ops.cast(x, "float32")) for x in (found, expected))
+    np.testing.assert_allclose(found, expected, atol=2**-6)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "length", "width", "options"),
+    [
+        ("float32", 98, 32, {}),
+        ("bfloat16", 49, 32, {}),
+        ("bfloat16", 98, 36, {}),
+        ("bfloat16", 98, 136, {}),
+        ("bfloat16", 98, 32, {"bias": np.zeros((3, 1, 98), "float32")}),
+        ("bfloat16", 98, 32, {"dropout": lambda weights: weights}),
+    ],
+)
+def test_what_the_kernel_does_not_take(dtype, length, width, options, calls):
+    softmax_attention(*groups(dtype, length, width), **options)
+    assert calls == []
+
+
+def test_there_is_no_kernel_without_a_gpu():
+    assert not core._on_gpu()
