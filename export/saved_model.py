@@ -86,10 +86,11 @@ def export(run, out, xla="attention", precision="float32", size=None, max_batch=
     from common.trained import load_trained
     from export.network import fixed_size, inference_network, served_size
     from export.serving import card, server_files, versions, warmup
-    from export.serving.signatures import describe, make_signatures
+    from export.serving.signatures import FILE, describe, make_signatures
     from export.tasks import check_precision, task_of
     from export.verify import verify
 
+    versions.check_kind(out, FILE)
     with working_on("making the signatures"):
         trained = load_trained(run)
         task = task_of(trained)

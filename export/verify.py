@@ -51,11 +51,15 @@ def main(argv=None):
 
 
 def artifact_path(text):
-    """argparse type: a SavedModel's folder or a LiteRT file."""
+    """argparse type: the folder of a SavedModel or of an OpenVINO model, or a LiteRT file."""
     path = pathlib.Path(text)
-    if (path.suffix == ".tflite" and path.is_file()) or (path / "saved_model.pb").is_file():
+    if path.suffix == ".tflite" and path.is_file():
         return path
-    raise argparse.ArgumentTypeError(f"{text} is neither a SavedModel nor a .tflite file")
+    if any((path / file).is_file() for file in ("saved_model.pb", "model.xml")):
+        return path
+    raise argparse.ArgumentTypeError(
+        f"{text} is neither a SavedModel, nor an OpenVINO model, nor a .tflite file"
+    )
 
 
 def verify(artifact, trained, paths=(), count=COUNT):
@@ -65,7 +69,7 @@ def verify(artifact, trained, paths=(), count=COUNT):
     gets files of several sizes.
 
     Args:
-        artifact: Path of a SavedModel's folder or of a LiteRT file.
+        artifact: Path of the folder of a SavedModel or of an OpenVINO model, or of a LiteRT file.
         trained: The `Trained`.
         paths: Image files and folders; empty for those of the run, or for patterns.
         count: Images at most.

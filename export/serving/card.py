@@ -9,7 +9,7 @@ from common.preparation import crop_fraction_of
 from common.run_files import METRICS, read_config
 from common.versions import installed_versions
 
-PACKAGES = ("tensorflow", "keras", "numpy")
+PACKAGES = ("tensorflow", "keras", "numpy", "openvino")
 
 
 def write_card(folder, trained, task, artifact, signatures, verification):

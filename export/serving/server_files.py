@@ -8,6 +8,7 @@ from tensorflow_serving.config import model_server_config_pb2
 from common.errors import SettingError, WriteError
 from common.files import replacing
 from common.locks import locked
+from export.serving.signatures import FILE
 from export.serving.versions import version_numbers
 
 MODELS_CONFIG = "models.config"
@@ -69,15 +70,30 @@ def write_server_files(folder, batches):
     Raises:
         WriteError: If that is not possible.
     """
+    texts = {
+        BATCHING: batching_parameters(batches),
+        MONITORING: MONITORING_TEXT,
+        COMPOSE: COMPOSE_TEXT,
+    }
+    write_texts(folder, texts, MODELS_CONFIG, models_config)
+
+
+def write_texts(folder, edited, listing, make_listing):
+    """Writes files into the folder of a server's models.
+
+    Args:
+        folder: The folder.
+        edited: Dict of texts by the name of a file. One that is there stays, for people edit it.
+        listing: Name of the file that lists the models.
+        make_listing: Function of the folder to its text.
+
+    Raises:
+        WriteError: If that is not possible.
+    """
     try:
         with locked(folder):  # of several exports at once, the last one must see all models
-            texts = {
-                BATCHING: batching_parameters(batches),
-                MONITORING: MONITORING_TEXT,
-                COMPOSE: COMPOSE_TEXT,
-            }
-            texts = {name: text for name, text in texts.items() if not (folder / name).exists()}
-            for name, text in {**texts, MODELS_CONFIG: models_config(folder)}.items():
+            texts = {name: text for name, text in edited.items() if not (folder / name).exists()}
+            for name, text in {**texts, listing: make_listing(folder)}.items():
                 with replacing(folder / name) as path:
                     path.write_text(text)
     except OSError as error:
@@ -126,7 +142,7 @@ def models_config(folder):
     """Text of a `ModelServerConfig` of all models in `folder`, as the container sees them."""
     config = model_server_config_pb2.ModelServerConfig()
     for model in sorted(folder.iterdir()):
-        if model.is_dir() and version_numbers(model):
+        if any((model / str(number) / FILE).is_file() for number in version_numbers(model)):
             config.model_config_list.config.add(
                 name=model.name, base_path=f"/models/{model.name}", model_platform="tensorflow"
             )

@@ -6,7 +6,7 @@ import os
 import shutil
 import uuid
 
-from common.errors import WriteError
+from common.errors import SettingError, WriteError
 
 
 @contextlib.contextmanager
@@ -54,6 +54,18 @@ def version_numbers(folder):
     if not folder.is_dir():
         return []
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdecimal())
+
+
+def check_kind(folder, file):
+    """Raises a `SettingError` if `folder` has a version without `file`: that of another server."""
+    others = [
+        number for number in version_numbers(folder) if not (folder / str(number) / file).is_file()
+    ]
+    if others:
+        raise SettingError(
+            f"argument --out: version {others[-1]} in {folder} has no {file}: it is for another "
+            "server. Give the model another name"
+        )
 
 
 def _number(path):

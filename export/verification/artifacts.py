@@ -2,17 +2,19 @@
 
 import struct
 
+import openvino
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from common.errors import SettingError
+from export.serving import intermediate
 
 
 def describe(artifact):
     """Image size, precision and size of an artifact.
 
     Args:
-        artifact: Path of a SavedModel's folder or of a LiteRT file.
+        artifact: Path of the folder of a SavedModel or of an OpenVINO model, or of a LiteRT file.
 
     Returns:
         Dict: `size`, height and width of the images in pixels, None for any; `precision`, a key of
@@ -24,7 +26,8 @@ def describe(artifact):
     try:
         if artifact.is_dir():
             files = [path for path in artifact.rglob("*") if path.is_file()]
-            described = _describe_saved_model(artifact)
+            is_openvino = (artifact / intermediate.FILE).is_file()
+            described = (_describe_openvino if is_openvino else _describe_saved_model)(artifact)
         else:
             files = [artifact]
             described = _describe_lite(artifact)
@@ -53,6 +56,19 @@ def _describe_saved_model(folder):
         "size": None if size == -1 else size,
         "precision": "bfloat16" if types_pb2.DT_BFLOAT16 in types else "float32",
     }
+
+
+def _describe_openvino(folder):
+    """Image size, batch and precision of an OpenVINO model, as the file says."""
+    try:
+        model = openvino.Core().read_model(folder / intermediate.FILE)
+        precision = model.get_rt_info(list(intermediate.PRECISION)).astype(str)
+    except RuntimeError as error:
+        raise ValueError(str(error).strip().splitlines()[-1]) from error
+    batch, size = list(model.input().partial_shape)[:2]
+    described = {} if batch.is_dynamic else {"batch": batch.get_length()}
+    size = None if size.is_dynamic else size.get_length()
+    return {"size": size, "precision": precision, **described}
 
 
 def _describe_lite(file):

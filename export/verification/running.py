@@ -18,7 +18,7 @@ def run(artifact, images):
     """Runs all signatures of an artifact.
 
     Args:
-        artifact: Path of a SavedModel's folder or of a LiteRT file.
+        artifact: Path of the folder of a SavedModel or of an OpenVINO model, or of a LiteRT file.
         images: float32 `[N, S, S, 3]`, whole numbers in 0..255; signatures of strings get them as
             PNG files, see `cut`.
 
@@ -26,7 +26,11 @@ def run(artifact, images):
         Dict of arrays, named `SIGNATURE/OUTPUT`; and by signature a report: the median latency of
         one batch in `milliseconds`, `operations` and so on.
     """
-    return (run_lite if pathlib.Path(artifact).is_file() else run_saved_model)(artifact, images)
+    path = pathlib.Path(artifact)
+    if path.is_file():
+        return run_lite(artifact, images)
+    file = path / "model.xml"
+    return run_openvino(file, images) if file.is_file() else run_saved_model(artifact, images)
 
 
 def run_saved_model(folder, images):
@@ -113,6 +117,43 @@ def lite_outputs(interpreter, images):
         key: np.concatenate([result[key] for result in results])[: len(images)]
         for key in results[0]
     }
+
+
+def run_openvino(file, images):
+    """Runs an OpenVINO model, see `run`."""
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(file)
+    batch = model.input().partial_shape[0]
+    batch = len(images) if batch.is_dynamic else batch.get_length()
+    threads = {"INFERENCE_NUM_THREADS": THREADS}
+    compiled = core.compile_model(model, "CPU", openvino_hints(model) | threads)
+    request = compiled.create_infer_request()
+    filled = np.concatenate([images, np.repeat(images[-1:], -len(images) % batch, axis=0)])
+    results = [
+        {output.any_name: value.copy() for output, value in request.infer([part]).items()}
+        for part in np.split(filled, len(filled) // batch)
+    ]
+    outputs = {
+        f"serving_default/{key}": np.concatenate([result[key] for result in results])[: len(images)]
+        for key in results[0]
+    }
+    one = filled[:1] if model.input().partial_shape[0].is_dynamic else filled[:batch]
+    report = {
+        "milliseconds": latency(lambda: request.infer([one])),
+        "operations": len(compiled.get_runtime_model().get_ops()),
+    }
+    return outputs, {"serving_default": report}
+
+
+def openvino_hints(model):
+    """Settings of OpenVINO for a model of this project: the precision that it computes in.
+
+    Without them, a CPU that has bfloat16 computes all models in it.
+    """
+    precision = model.get_rt_info(["pale_tf", "precision"]).astype(str)
+    return {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32"}
 
 
 def latency(call):

@@ -30,7 +30,11 @@ def test_the_artifact_of_another_network_fails(exported, network, tmp_path, caps
 
 
 def test_a_damaged_artifact_is_one_line(run, tmp_path, capsys):
-    for name, content in (("x.tflite", b"nothing at all"), ("y/saved_model.pb", b"\x07nothing")):
+    for name, content in (
+        ("x.tflite", b"nothing at all"),
+        ("y/saved_model.pb", b"\x07nothing"),
+        ("z/model.xml", b"<net>"),
+    ):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)

@@ -18,7 +18,7 @@ def optional(backend):
 
 
 OTHERS = ["jax", optional("torch")]
-OTHERS_TO_PREDICT = [*OTHERS, optional("openvino")]  # OpenVINO does not train
+OTHERS_TO_PREDICT = [*OTHERS, "openvino"]  # OpenVINO does not train
 
 
 def run_on(backend, script, *arguments):

@@ -8,17 +8,23 @@ from common.errors import SettingError, WriteError
 from export.serving import server_files
 
 
+def make_version(folder, file):
+    folder.mkdir(parents=True)
+    (folder / file).touch()
+
+
 @pytest.fixture
 def models(tmp_path):
-    """A folder with a model that has a version, and one that has none."""
-    (tmp_path / "pale" / "3").mkdir(parents=True)
+    """A folder with a model that has a version, one that has none, and one for another server."""
+    make_version(tmp_path / "pale" / "3", "saved_model.pb")
+    make_version(tmp_path / "other" / "1", "model.xml")
     (tmp_path / "unfinished" / ".unfinished-1").mkdir(parents=True)
     return tmp_path
 
 
 def test_lists_every_model_that_has_a_version(models):
     server_files.write_server_files(models, [1, 2])
-    (models / "digits" / "1").mkdir(parents=True)
+    make_version(models / "digits" / "1", "saved_model.pb")
     server_files.write_server_files(models, [1, 2])
     config = model_server_config_pb2.ModelServerConfig()
     text_format.Parse((models / "models.config").read_text(), config)

@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from common.errors import WriteError
-from export.serving.versions import new_version, version_numbers
+from common.errors import SettingError, WriteError
+from export.serving.versions import check_kind, new_version, version_numbers
 from tests.conftest import ROOT
 
 WRITER = """
@@ -72,3 +72,13 @@ def test_a_folder_that_cannot_be_written_is_one_error():
         new_version(pathlib.Path("/proc/x")),
     ):
         pass
+
+
+def test_versions_of_a_model_are_of_one_kind(tmp_path):
+    for number in ("1", "2"):
+        (tmp_path / number).mkdir()
+        (tmp_path / number / "saved_model.pb").touch()
+    check_kind(tmp_path, "saved_model.pb")
+    check_kind(tmp_path / "new", "model.xml")
+    with pytest.raises(SettingError, match=r"argument --out: version 2 in .* has no model\.xml"):
+        check_kind(tmp_path, "model.xml")

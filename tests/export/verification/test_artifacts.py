@@ -24,7 +24,11 @@ def test_describes_a_lite_file(make_file, precision):
 
 def test_anything_else_is_one_error(tmp_path):
     file = tmp_path / "x.tflite"
-    for path, content in ((file, b"nothing at all"), (tmp_path / "y" / "saved_model.pb", b"\7no")):
+    for path, content in (
+        (file, b"nothing at all"),
+        (tmp_path / "y" / "saved_model.pb", b"\7no"),
+        (tmp_path / "z" / "model.xml", b"<net>"),
+    ):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
         with pytest.raises(SettingError, match="is not an artifact of this project"):

@@ -1,0 +1,137 @@
+"""Exports a network for OpenVINO: `python export/openvino.py RUN --out MODELS/NAME`.
+
+Writes the next version of the model NAME as OpenVINO's intermediate representation, and what
+OpenVINO Model Server is started with into MODELS.
+"""
+
+import argparse
+import pathlib
+import sys
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from common.cli import Parser, existing_weights, make_folder, positive_int, working_on
+from common.errors import ProgramError
+from common.runtime import import_tensorflow, use_cpu
+from export.image_paths import add_images_flag
+
+PRECISIONS = ("float32", "float16", "bfloat16")
+
+
+def main(argv=None):
+    parser = make_parser()
+    flags = parser.parse_args(argv)
+    flags.out = flags.out.resolve()
+    make_folder(parser, "--out", flags.out)
+    make_folder(parser, "--out", flags.out.parent)  # is there, but perhaps not writable
+    use_cpu()  # for exact numbers, and the artifact runs beside this process
+    with parser.stopping():
+        import_tensorflow()
+        version, result = export(**vars(flags))
+    from export.verify import print_table
+
+    print_table(result)
+    print(summary(version, flags.out))
+
+
+def make_parser():
+    parser = Parser(__doc__)
+    add = parser.add_argument
+    add("run", metavar="RUN", type=existing_weights, help="run's folder or .keras file")
+    add("--out", metavar="MODELS/NAME", type=pathlib.Path, required=True, help="model's folder")
+    add(
+        "--precision",
+        choices=PRECISIONS,
+        default="float32",
+        help="float16: weights in half precision, products in float32; bfloat16: products in "
+        "bfloat16, for CPUs with AVX512-BF16 or AMX (default: %(default)s)",
+    )
+    add(
+        "--batch",
+        metavar="COUNT|any",
+        type=batch_size,
+        default=1,
+        help="images in a batch; with any number, a batch takes longer (default: %(default)s)",
+    )
+    add("--size", type=positive_int, help="images' side in pixels (default: the network's, or any)")
+    add_images_flag(parser, "to verify with")
+    return parser
+
+
+def batch_size(text):
+    """argparse type: a positive integer, or None for `any`."""
+    try:
+        return None if text == "any" else positive_int(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}, or any") from error
+
+
+def export(run, out, precision="float32", batch=1, size=None, images=()):
+    """Writes a version and the server's files.
+
+    Args:
+        run: Path of a `.keras` file.
+        out: Folder of the model, beside those of the server's other models. It is there.
+        precision: One of `PRECISIONS`.
+        batch: Images in a batch, or None for any number.
+        size: Height and width of the images, in pixels, or None, see `served_size`.
+        images: Paths of image files and folders to verify with; empty for those of the run, or for
+            patterns.
+
+    Returns:
+        Path of the version, and what `verify` says about it.
+
+    Raises:
+        ProgramError: If that is not possible, or the version misses a bound. There is no new
+            version then.
+    """
+    from common.trained import load_trained
+    from export.network import inference_network, served_size
+    from export.serving import card, model_server_files, versions
+    from export.serving.intermediate import FILE, convert, describe, write
+    from export.tasks import check_precision, task_of
+    from export.verify import verify
+
+    versions.check_kind(out, FILE)
+    with working_on("loading the network"):
+        trained = load_trained(run)
+    task = task_of(trained)
+    check_precision(trained, task, precision)
+    size = served_size(trained, task, size)
+    network = inference_network(trained.network, task, size)
+    with working_on("converting"):
+        model = convert(network, task, batch, precision)
+    with versions.new_version(out) as version:
+        write(model, version.path, compressed=precision == "float16")
+        result = verify(version.path, trained, images)
+        if result["missed"]:
+            raise ProgramError(f"the OpenVINO model is wrong: {'; '.join(result['missed'])}")
+        extra = version.path / "assets.extra"
+        extra.mkdir()
+        for name, text in task.files(trained).items():
+            (extra / name).write_text(text)
+        signatures = {"serving_default": describe(model)}
+        card.write_card(extra, trained, task, version.path, signatures, result)
+    model_server_files.write_model_server_files(out.parent)
+    return version.path, result | {"artifact": str(version.path)}
+
+
+def summary(version, model):
+    """Text for the user at the end: files written, and commands to go on with."""
+    from export.serving.model_server_files import COMPOSE, CONFIG
+
+    return "\n".join(
+        [
+            "",
+            f"{version}  version {version.name} of {model.name}; card: assets.extra/model_card.md",
+            f"{model.parent}  the server's files: {CONFIG}, {COMPOSE}",
+            "",
+            "Next:",
+            f"  docker compose --file {model.parent / COMPOSE} up",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

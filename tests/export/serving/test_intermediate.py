@@ -1,0 +1,38 @@
+"""OpenVINO's intermediate representation of small networks."""
+
+import keras
+import numpy as np
+import openvino
+import pytest
+
+from export.serving import intermediate
+from export.tasks import Task
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Means of the channels of images of any size, and a vector that a signature leaves out."""
+    images = keras.Input((None, None, 3))
+    means = keras.layers.GlobalAveragePooling2D()(images)
+    vector = keras.layers.Dense(5)(means)
+    return keras.Model(images, {"means": means, "vector": vector})
+
+
+@pytest.mark.parametrize(("batch", "first"), [(2, "2"), (None, "N")])
+def test_converts_what_the_signature_gives(network, batch, first):
+    task = Task(signatures={"serving_default": ("means",)})
+    model = intermediate.convert(network, task, batch, "float32")
+    expected = f"images float32 [{first}, any, any, 3] → means float32 [{first}, 3]"
+    assert intermediate.describe(model) == expected
+    images = np.random.default_rng(0).uniform(0, 255, (2, 4, 6, 3)).astype("float32")
+    hint = {"INFERENCE_PRECISION_HINT": "f32"}
+    found = openvino.compile_model(model, "CPU", hint)(images)["means"]
+    np.testing.assert_allclose(found, images.mean(axis=(1, 2)), rtol=1e-5)
+
+
+def test_a_file_says_its_precision(network, tmp_path):
+    model = intermediate.convert(network, Task(), None, "bfloat16")
+    intermediate.write(model, tmp_path, compressed=False)
+    read = openvino.Core().read_model(tmp_path / intermediate.FILE)
+    assert read.get_rt_info(list(intermediate.PRECISION)).astype(str) == "bfloat16"
+    assert {output.any_name for output in read.outputs} == {"means", "vector"}

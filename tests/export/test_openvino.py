@@ -1,0 +1,128 @@
+"""openvino.py: what lies in a version folder, and what comes out of it."""
+
+import json
+import re
+
+import numpy as np
+import openvino
+import pytest
+
+from common.trained import load_trained
+from export import openvino as program
+from export import verify
+from export.verification.artifacts import describe
+from tests.conftest import needs_bfloat16
+
+
+@pytest.fixture(scope="session")
+def exported(run, once):
+    """Version 1 of the digits network, exported for batches of 4."""
+
+    def export(models):
+        program.main([str(run), "--out", str(models / "digits"), "--batch", "4"])
+        return models / "digits" / "1"
+
+    return once("openvino", export)
+
+
+def test_a_version_is_whole(exported):
+    names = {str(path.relative_to(exported)) for path in exported.rglob("*") if path.is_file()}
+    extra = {f"assets.extra/{name}" for name in ("labels.txt", "model_card.json", "model_card.md")}
+    assert names == {"model.xml", "model.bin", *extra}
+    card = json.loads((exported / "assets.extra" / "model_card.json").read_text())
+    assert card["signatures"] == {
+        "serving_default": "images float32 [4, 32, 32, 3] → "
+        "logits float32 [4, 10], probabilities float32 [4, 10]"
+    }
+    assert "openvino" in card["versions"]
+    config = json.loads((exported.parents[1] / "config.json").read_text())
+    (model,) = config["model_config_list"]
+    assert model["config"]["base_path"] == "/models/digits"
+
+
+def test_openvino_gives_the_numbers_of_the_network(exported, network, images):
+    """By OpenVINO alone: nothing of this project is between."""
+    hint = {"INFERENCE_PRECISION_HINT": "f32"}
+    model = openvino.Core().compile_model(exported / "model.xml", "CPU", hint)
+    expected = network.predict(images[:4], verbose=0)
+    np.testing.assert_allclose(model(images[:4])["probabilities"], expected, atol=1e-5)
+
+
+def test_verify_fills_up_the_last_batch(exported, run):
+    result = verify.verify(exported, load_trained(run / "model.keras"), count=6)
+    assert result["missed"] == []
+    assert (result["size"], result["batch"], result["precision"]) == (32, 4, "float32")
+    figures = result["signatures"]["serving_default"]
+    assert figures["error"] < 1e-4
+    assert figures["operations"] > 100
+
+
+def test_a_wrong_model_is_no_version(run, tmp_path, monkeypatch, capsys):
+    from export.serving import intermediate
+
+    original = intermediate.convert
+
+    def convert(network, *arguments):
+        network.set_weights([weight * 1.01 for weight in network.get_weights()])
+        return original(network, *arguments)
+
+    monkeypatch.setattr(intermediate, "convert", convert)
+    with pytest.raises(SystemExit):
+        program.main([str(run), "--out", str(tmp_path / "digits")])
+    assert "the OpenVINO model is wrong: serving_default: error is" in capsys.readouterr().err
+    assert list((tmp_path / "digits").iterdir()) == []
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_precisions(run, tmp_path, exported):
+    """float16 halves the weights; any number of images may come in a batch."""
+    program.main([str(run), "--out", str(tmp_path / "x"), "--precision", "float16"])
+    file = tmp_path / "x" / "1" / "model.bin"
+    assert file.stat().st_size < 0.6 * (exported / "model.bin").stat().st_size
+    assert describe(file.parent)["precision"] == "float16"
+
+
+@needs_bfloat16
+def test_bfloat16_for_any_number_of_images(run, tmp_path, capsys):
+    arguments = ["--precision", "bfloat16", "--batch", "any"]
+    program.main([str(run), "--out", str(tmp_path / "x"), *arguments])
+    config = json.loads((tmp_path / "config.json").read_text())["model_config_list"]
+    hints = {"INFERENCE_PRECISION_HINT": "bf16"}
+    assert [model["config"]["plugin_config"] for model in config] == [hints]
+    assert "bfloat16, " in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["segmenter_run", "detector_run"])
+def test_segmenters_and_detectors_of_images_of_any_size(kind, request, tmp_path):
+    program.main([str(request.getfixturevalue(kind)), "--out", str(tmp_path / "x")])
+    model = openvino.Core().read_model(tmp_path / "x" / "1" / "model.xml")
+    batch, height, width, _ = model.input().partial_shape
+    assert batch.get_length() == 1
+    assert height.is_dynamic
+    assert width.is_dynamic
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--batch", "0"], "argument --batch: must be an integer, 1 or more.*, or any"),
+        (["--batch", "all"], "argument --batch: must be an integer, 1 or more.*, or any"),
+        (["--precision", "int4"], "argument --precision: invalid choice"),
+    ],
+)
+def test_bad_flags_are_one_line(arguments, message, run, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        program.main([str(run), "--out", str(tmp_path / "x"), *arguments])
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert re.search(message, error), error
+
+
+def test_a_name_belongs_to_one_server(run, tmp_path, capsys):
+    version = tmp_path / "digits" / "3"
+    version.mkdir(parents=True)
+    (version / "saved_model.pb").touch()
+    with pytest.raises(SystemExit):
+        program.main([str(run), "--out", str(tmp_path / "digits")])
+    assert "argument --out: version 3 in" in capsys.readouterr().err
+    assert list(version.parent.iterdir()) == [version]
