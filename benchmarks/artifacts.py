@@ -5,10 +5,11 @@ Needs neither Keras nor this project's networks.
 
 import functools
 import os
+import pathlib
 
 import numpy as np
 
-from export.verification.running import open_lite
+from export.verification.running import open_lite, openvino_hints
 
 SIZE = 224
 
@@ -39,3 +40,23 @@ def lite(file):
     entry = interpreter.get_input_details()[0]
     interpreter.set_tensor(entry["index"], images_of(*entry["shape"][:2]))
     return lambda batch: interpreter.invoke()
+
+
+def openvino(folder):
+    """Runs OpenVINO models of fixed batches, `folder/BATCH/model.xml`, on all cores."""
+    from openvino import Core
+
+    core, threads = Core(), {"INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0))}
+
+    @functools.cache
+    def compiled(batch):
+        model = core.read_model(pathlib.Path(folder, str(batch), "model.xml"))
+        size = model.input().partial_shape[1].get_length()
+        request = core.compile_model(model, "CPU", openvino_hints(model) | threads)
+        return request.create_infer_request(), images_of(batch, size)
+
+    def run(batch):
+        request, images = compiled(batch)
+        return request.infer([images])["logits"]
+
+    return run

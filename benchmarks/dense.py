@@ -16,7 +16,6 @@ Raw results go to benchmarks/results/dense.json and dense_detect.json; the table
 docs/benchmarks.md are made of them.
 """
 
-import importlib.util
 import json
 import pathlib
 import re
@@ -103,10 +102,10 @@ def peer_forms(size):
     if not has_peers():
         return {}
     macs = count_segmenter("swin_t", size, size)["padded"]  # what its code computes
-    forms = {EAGER: Form("benchmarks.peers:upernet_inference", (size,), macs)}
-    if importlib.util.find_spec("openvino"):
-        forms["Swin-T, OpenVINO"] = Form("benchmarks.peers:upernet_openvino", (size,), macs)
-    return forms
+    return {
+        EAGER: Form("benchmarks.peers:upernet_inference", (size,), macs),
+        "Swin-T, OpenVINO": Form("benchmarks.peers:upernet_openvino", (size,), macs),
+    }
 
 
 def measure(forms, repetitions):

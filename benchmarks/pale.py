@@ -8,8 +8,8 @@ import numpy as np
 from benchmarks.artifacts import SIZE
 from export.litert.conversion import convert
 from export.network import inference_network, served
-from export.saved_model import write_model
-from export.serving.signatures import concrete, images_spec
+from export.serving import intermediate
+from export.serving.signatures import concrete, images_spec, write_model
 from export.tasks.classify import TASK
 from pale_tf import PaleT
 
@@ -53,3 +53,13 @@ def write(folder, network, function):
 def write_lite(network, file, task=TASK):
     """Writes what export makes for LiteRT, for one image."""
     pathlib.Path(file).write_bytes(convert(inference_network(network, task), task, 1))
+
+
+def write_openvino(network, folder, batches, precision="float32", task=TASK):
+    """Writes what export makes for OpenVINO, for each batch: `folder/BATCH/model.xml`."""
+    fused = inference_network(network, task)
+    for batch in batches:
+        path = pathlib.Path(folder, str(batch))
+        path.mkdir(parents=True)
+        model = intermediate.convert(fused, task, batch, precision)
+        intermediate.write(model, path, compressed=False)

@@ -37,25 +37,29 @@ def swin_t():
     return transformers.SwinForImageClassification(transformers.SwinConfig(num_labels=1000))
 
 
-def swin_inference():
-    """A function that classifies a number of images with Swin-T, eagerly."""
+def swin_inference(compiled=False):
+    """A function that classifies a number of images with Swin-T, eagerly or, if `compiled`, under
+    `torch.compile`."""
     import torch
 
     model = swin_t().eval()
-    inputs = functools.cache(lambda batch: torch.randn(batch, 3, 224, 224))
-
-    def run(batch):
-        with torch.inference_mode():
-            model(pixel_values=inputs(batch))
-
-    return run
+    return _inference(torch.compile(model) if compiled else model, 224)
 
 
-def swin_training(batch):
-    """A function that trains Swin-T on a batch for one step of AdamW, eagerly."""
+def swin_openvino(precision):
+    """A function that classifies a number of images with Swin-T, converted to OpenVINO for each
+    batch; `precision` is OpenVINO's name, `f32` or `bf16`."""
+    compiled = functools.cache(lambda batch: _compile(swin_t(), batch, 224, precision))
+    return lambda batch: compiled(batch)()
+
+
+def swin_training(batch, compiled=False):
+    """A function that trains Swin-T on a batch for one step of AdamW, eagerly or, if `compiled`,
+    under `torch.compile`."""
     import torch
 
     model = swin_t().train()
+    model = torch.compile(model) if compiled else model
     images, labels = torch.randn(batch, 3, 224, 224), torch.arange(batch)
     optimizer = torch.optim.AdamW(model.parameters(), 1e-4, weight_decay=0.05)
 
@@ -86,9 +90,20 @@ def upernet():
 
 def upernet_inference(size):
     """A function that segments a number of images of a size with UPerNet, eagerly."""
+    return _inference(upernet().eval(), size)
+
+
+def upernet_openvino(size):
+    """A function that segments a number of images of a size with UPerNet, converted to OpenVINO for
+    each batch; in float32, as the others compute."""
+    compiled = functools.cache(lambda batch: _compile(upernet(), batch, size, "f32"))
+    return lambda batch: compiled(batch)()
+
+
+def _inference(model, size):
+    """A function that runs a network of PyTorch on a number of random images of a size."""
     import torch
 
-    model = upernet().eval()
     inputs = functools.cache(lambda batch: torch.randn(batch, 3, size, size))
 
     def run(batch):
@@ -98,22 +113,21 @@ def upernet_inference(size):
     return run
 
 
-def upernet_openvino(size):
-    """A function that segments a number of images of a size with UPerNet, converted to OpenVINO; in
-    float32, as the others compute."""
+def _compile(model, batch, size, precision):
+    """A function that runs a network of PyTorch, converted to OpenVINO, on images of a size."""
     import openvino
     import torch
 
-    example = {"pixel_values": torch.randn(1, 3, size, size)}
-    model = openvino.convert_model(upernet().eval(), example_input=example)
-    model.reshape([-1, 3, size, size])
+    images = torch.randn(batch, 3, size, size)
+    # The only way from PyTorch. It tells Intel that it was used, unless `opt_in_out --opt_out` ran.
+    converted = openvino.convert_model(model.eval(), example_input={"pixel_values": images})
+    converted.reshape([batch, 3, size, size])
     settings = {
-        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0)),
     }
-    compiled = openvino.compile_model(model, "CPU", settings)
-    inputs = functools.cache(lambda batch: torch.randn(batch, 3, size, size).numpy())
-    return lambda batch: compiled(inputs(batch))
+    request = openvino.compile_model(converted, "CPU", settings).create_infer_request()
+    return lambda: request.infer([images.numpy()])
 
 
 def _prepare_torch():

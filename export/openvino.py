@@ -89,11 +89,12 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     from common.trained import load_trained
     from export.network import inference_network, served_size
     from export.serving import card, model_server_files, versions
-    from export.serving.intermediate import FILE, convert, describe, write
+    from export.serving.intermediate import convert, describe, write
     from export.tasks import check_precision, task_of
+    from export.verification.running import OPENVINO_FILE
     from export.verify import verify
 
-    versions.check_kind(out, FILE)
+    versions.check_kind(out, OPENVINO_FILE)
     with working_on("loading the network"):
         trained = load_trained(run)
     task = task_of(trained)

@@ -86,7 +86,7 @@ def export(run, out, xla="attention", precision="float32", size=None, max_batch=
     from common.trained import load_trained
     from export.network import fixed_size, inference_network, served_size
     from export.serving import card, server_files, versions, warmup
-    from export.serving.signatures import FILE, describe, make_signatures
+    from export.serving.signatures import FILE, describe, make_signatures, write_model
     from export.tasks import check_precision, task_of
     from export.verify import verify
 
@@ -114,15 +114,6 @@ def export(run, out, xla="attention", precision="float32", size=None, max_batch=
         card.write_card(extra, trained, task, version.path, describe(signatures), result)
     server_files.write_server_files(out.parent, batches)
     return version.path, result | {"artifact": str(version.path)}
-
-
-def write_model(folder, network, signatures):
-    """Writes the SavedModel."""
-    import tensorflow as tf
-
-    holder = tf.Module()
-    holder.weights = [variable.value for variable in network.variables]
-    tf.saved_model.save(holder, folder, signatures=signatures)
 
 
 @contextlib.contextmanager

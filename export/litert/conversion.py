@@ -9,7 +9,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from common.preparation import crop_fraction_of
 from export.litert import metadata
 from export.network import served
-from export.serving.signatures import images_spec
+from export.serving.signatures import images_spec, write_model
 
 
 def convert(network, task, batch, float16=False):
@@ -30,11 +30,9 @@ def convert(network, task, batch, float16=False):
     def serve(images):
         return served(network(images, training=False), task.lite)
 
-    holder = tf.Module()
-    holder.weights = [variable.value for variable in network.variables]
     with tempfile.TemporaryDirectory() as folder:
         # From a concrete function the converter would silently drop the weights.
-        tf.saved_model.save(holder, folder, signatures=serve.get_concrete_function())
+        write_model(folder, network, serve.get_concrete_function())
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         if float16:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -4,13 +4,11 @@ import os
 import tempfile
 
 import openvino
-import tensorflow as tf
 
+from common.errors import SettingError, WriteError
 from export.network import served
-from export.serving.signatures import concrete, images_spec
-
-FILE = "model.xml"
-PRECISION = ("pale_tf", "precision")  # where the file says for which precision it was made
+from export.serving.signatures import concrete, images_spec, write_model
+from export.verification.running import OPENVINO_FILE, OPENVINO_PRECISION, openvino_hints
 
 
 def convert(network, task, batch, precision):
@@ -25,24 +23,48 @@ def convert(network, task, batch, precision):
 
     Returns:
         An `openvino.Model` from `images` to what the signature `serving_default` gives.
+
+    Raises:
+        SettingError: If OpenVINO lacks an operation of the network.
     """
     names = task.signatures["serving_default"]
     spec = images_spec(network, batch)
     serve = concrete(lambda images: served(network(images, training=False), names), spec)
-    holder = tf.Module()
-    holder.weights = [variable.value for variable in network.variables]
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(holder, folder, signatures=serve)
-        # Not `openvino.convert_model`: it tells Intel that it was used.
-        model = openvino.Core().read_model(folder)
-        model.validate_nodes_and_infer_types()
-    model.set_rt_info(precision, list(PRECISION))
+        write_model(folder, network, serve)
+        try:
+            # Not `openvino.convert_model`: it tells Intel that it was used.
+            model = openvino.Core().read_model(folder)
+            model.validate_nodes_and_infer_types()
+        except RuntimeError as error:
+            raise SettingError(f"argument RUN: OpenVINO cannot read it: {_line(error)}") from error
+    model.set_rt_info(precision, OPENVINO_PRECISION)
     return model
 
 
 def write(model, folder, compressed):
-    """Writes a model and its weights into a folder; `compressed` stores them in float16."""
-    openvino.save_model(model, os.fspath(folder / FILE), compress_to_fp16=compressed)
+    """Writes a model and its weights into a folder.
+
+    Args:
+        model: An `openvino.Model`.
+        folder: A `pathlib.Path`.
+        compressed: Whether the weights are stored in float16.
+
+    Raises:
+        WriteError: If that is not possible.
+    """
+    try:
+        openvino.save_model(model, os.fspath(folder / OPENVINO_FILE), compress_to_fp16=compressed)
+    except RuntimeError as error:
+        raise WriteError(f"cannot write {folder}: {_line(error)}") from error
+
+
+def hints_of(file):
+    """`openvino_hints` of a file; none if it is not one of this project."""
+    try:
+        return openvino_hints(openvino.Core().read_model(file))
+    except RuntimeError:
+        return {}
 
 
 def describe(model):
@@ -58,3 +80,8 @@ def _tensor(output):
         sizes[0] = "N"
     kind = output.element_type.to_dtype().name
     return f"{output.any_name} {kind} [{', '.join(sizes)}]"
+
+
+def _line(error):
+    """The last line of what OpenVINO says: the one with the reason."""
+    return str(error).strip().splitlines()[-1].strip()

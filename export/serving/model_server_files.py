@@ -2,12 +2,10 @@
 
 import json
 
-import openvino
-
-from export.serving.intermediate import FILE
+from export.serving.intermediate import hints_of
 from export.serving.server_files import write_texts
 from export.serving.versions import version_numbers
-from export.verification.running import openvino_hints
+from export.verification.running import OPENVINO_FILE
 
 CONFIG = "config.json"
 COMPOSE = "openvino-compose.yml"
@@ -15,14 +13,16 @@ COMPOSE = "openvino-compose.yml"
 COMPOSE_TEXT = f"""\
 # Starts OpenVINO Model Server on the OpenVINO models of this folder:
 #   docker compose --file {COMPOSE} up
-# It speaks TensorFlow Serving's gRPC on port 8500 and its REST on port 8501.
+# It speaks TensorFlow Serving's gRPC and REST. Beside that server it needs ports of its own:
+#   GRPC_PORT=9500 REST_PORT=9501 docker compose …
+name: openvino
 services:
-  serving:
+  openvino:
     image: ${{MODEL_SERVER_IMAGE:-openvino/model_server:latest}}
     restart: unless-stopped
     ports:
-      - "8500:8500"
-      - "8501:8501"
+      - "${{GRPC_PORT:-8500}}:8500"
+      - "${{REST_PORT:-8501}}:8501"
     volumes:
       - .:/models:ro
     command:
@@ -49,17 +49,17 @@ def write_model_server_files(folder):
 def models_config(folder):
     """Text of the configuration of all models in `folder`, as the container sees them.
 
-    All versions of a model are served in the precision of the last one.
+    All versions of a model are served in the precision of the last one. A model that is not of this
+    project gets OpenVINO's own.
     """
-    core, models = openvino.Core(), []
+    models = []
     for model in sorted(folder.iterdir()):
-        numbers = version_numbers(model)
-        file = model / str(max(numbers, default=0)) / FILE
+        file = model / str(max(version_numbers(model), default=0)) / OPENVINO_FILE
         if file.is_file():
             config = {
                 "name": model.name,
                 "base_path": f"/models/{model.name}",
-                "plugin_config": openvino_hints(core.read_model(file)),
+                "plugin_config": hints_of(file),
             }
             models.append({"config": config})
     return json.dumps({"model_config_list": models}, indent=2) + "\n"

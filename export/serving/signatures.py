@@ -49,6 +49,14 @@ def make_signatures(network, trained, task, xla):
     return signatures
 
 
+def write_model(folder, network, signatures):
+    """Writes a SavedModel of a network's weights and signatures."""
+    holder = tf.Module()
+    # From a concrete function alone, what reads the SavedModel may silently drop the weights.
+    holder.weights = [variable.value for variable in network.variables]
+    tf.saved_model.save(holder, folder, signatures=signatures)
+
+
 def images_spec(network, batch=None):
     """`TensorSpec` of the images that a network takes."""
     return tf.TensorSpec((batch, *network.input_shape[1:]), tf.float32, name="images")

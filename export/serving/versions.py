@@ -63,8 +63,8 @@ def check_kind(folder, file):
     ]
     if others:
         raise SettingError(
-            f"argument --out: version {others[-1]} in {folder} has no {file}: it is for another "
-            "server. Give the model another name"
+            f"argument --out: version {others[-1]} in {folder} has no {file}; give the model "
+            "another name, or delete that version"
         )
 
 

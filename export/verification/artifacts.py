@@ -7,7 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from common.errors import SettingError
-from export.serving import intermediate
+from export.verification.running import OPENVINO_FILE, OPENVINO_PRECISION
 
 
 def describe(artifact):
@@ -26,7 +26,7 @@ def describe(artifact):
     try:
         if artifact.is_dir():
             files = [path for path in artifact.rglob("*") if path.is_file()]
-            is_openvino = (artifact / intermediate.FILE).is_file()
+            is_openvino = (artifact / OPENVINO_FILE).is_file()
             described = (_describe_openvino if is_openvino else _describe_saved_model)(artifact)
         else:
             files = [artifact]
@@ -61,11 +61,13 @@ def _describe_saved_model(folder):
 def _describe_openvino(folder):
     """Image size, batch and precision of an OpenVINO model, as the file says."""
     try:
-        model = openvino.Core().read_model(folder / intermediate.FILE)
-        precision = model.get_rt_info(list(intermediate.PRECISION)).astype(str)
+        model = openvino.Core().read_model(folder / OPENVINO_FILE)
+        precision = model.get_rt_info(OPENVINO_PRECISION).astype(str)
+        batch, size, *_ = model.input().partial_shape
     except RuntimeError as error:
-        raise ValueError(str(error).strip().splitlines()[-1]) from error
-    batch, size = list(model.input().partial_shape)[:2]
+        raise ValueError(str(error).strip().splitlines()[-1].strip()) from error
+    if precision not in ("float32", "float16", "bfloat16"):
+        raise ValueError(f"it is of an unknown precision, {precision!r}")
     described = {} if batch.is_dynamic else {"batch": batch.get_length()}
     size = None if size.is_dynamic else size.get_length()
     return {"size": size, "precision": precision, **described}

@@ -10,6 +10,8 @@ import time
 
 import numpy as np
 
+OPENVINO_FILE = "model.xml"  # in the folder of an OpenVINO model
+OPENVINO_PRECISION = ["pale_tf", "precision"]  # where it says for which precision it was made
 REPETITIONS = 10
 THREADS = 2
 
@@ -29,7 +31,7 @@ def run(artifact, images):
     path = pathlib.Path(artifact)
     if path.is_file():
         return run_lite(artifact, images)
-    file = path / "model.xml"
+    file = path / OPENVINO_FILE
     return run_openvino(file, images) if file.is_file() else run_saved_model(artifact, images)
 
 
@@ -152,7 +154,7 @@ def openvino_hints(model):
 
     Without them, a CPU that has bfloat16 computes all models in it.
     """
-    precision = model.get_rt_info(["pale_tf", "precision"]).astype(str)
+    precision = model.get_rt_info(OPENVINO_PRECISION).astype(str)
     return {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32"}
 
 

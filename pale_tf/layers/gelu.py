@@ -17,7 +17,7 @@ def gelu(x, training=False):
         Tensor of the shape and dtype of `x`.
     """
     if keras.backend.backend() == "jax":
-        return _compiled(x)
+        return _compiled(x) if training else _value(x)
     # TensorFlow fuses Keras' own into the product before it.
     return _eager(x) if training else keras.activations.gelu(x)
 
@@ -43,8 +43,8 @@ def _compiled(x):
     """GELU where XLA makes one kernel of it, whose time is that of the arithmetic.
 
     Keras takes `erfc`, which costs a GPU more than reading and writing the tensor. `erf` in float32
-    takes half of the time, and rounds the result to the same 16 bits. Nothing but `x` is kept for
-    the backward pass.
+    takes half of the time. Its error is one of float32, below 1e-6, also where 16 bits could hold
+    smaller numbers. Nothing but `x` is kept for the backward pass.
     """
 
     def gradient(*arguments, upstream=None):
@@ -53,8 +53,13 @@ def _compiled(x):
         slope = _normal_distribution(wide) + wide * _density(wide)
         return ops.cast(_wide(upstream) * slope, x.dtype)
 
+    return _value(x), gradient
+
+
+def _value(x):
+    """`x·Φ(x)`, computed in 32 bits at least."""
     wide = _wide(x)
-    return ops.cast(wide * _normal_distribution(wide), x.dtype), gradient
+    return ops.cast(wide * _normal_distribution(wide), x.dtype)
 
 
 def _wide(x):

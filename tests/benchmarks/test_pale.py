@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import pale
+from benchmarks import artifacts, pale
 from pale_tf import PaleN
 
 
@@ -34,3 +34,12 @@ def test_a_form_computes_the_network(network, write, tmp_path):
     if not np.allclose(answers.sum(1), 1, atol=1e-4):  # scores before the softmax
         answers = tf.nn.softmax(answers).numpy()
     np.testing.assert_allclose(answers, probabilities, rtol=1e-3, atol=1e-7)
+
+
+def test_openvino_computes_the_network(network, tmp_path):
+    pale.write_openvino(network, tmp_path, (2, 1))
+    run = artifacts.openvino(str(tmp_path))
+    for batch in (2, 1):
+        probabilities = network.predict_on_batch(artifacts.images_of(batch, 32))
+        found = tf.nn.softmax(run(batch)).numpy()
+        np.testing.assert_allclose(found, probabilities, rtol=1e-3, atol=1e-7)

@@ -74,12 +74,22 @@ def test_a_wrong_model_is_no_version(run, tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "config.json").exists()
 
 
-def test_precisions(run, tmp_path, exported):
-    """float16 halves the weights; any number of images may come in a batch."""
-    program.main([str(run), "--out", str(tmp_path / "x"), "--precision", "float16"])
+def test_float16_for_any_number_of_images(run, tmp_path, exported, network, images):
+    arguments = ["--precision", "float16", "--batch", "any"]
+    program.main([str(run), "--out", str(tmp_path / "x"), *arguments])
     file = tmp_path / "x" / "1" / "model.bin"
     assert file.stat().st_size < 0.6 * (exported / "model.bin").stat().st_size
     assert describe(file.parent)["precision"] == "float16"
+    hint = {"INFERENCE_PRECISION_HINT": "f32"}
+    model = openvino.Core().compile_model(file.with_name("model.xml"), "CPU", hint)
+    for batch in (3, 1):
+        expected = network.predict(images[:batch], verbose=0)
+        np.testing.assert_allclose(model(images[:batch])["probabilities"], expected, atol=2e-3)
+
+
+def test_another_size(run, tmp_path):
+    program.main([str(run), "--out", str(tmp_path / "x"), "--size", "48"])
+    assert describe(tmp_path / "x" / "1")["size"] == 48
 
 
 @needs_bfloat16

@@ -148,7 +148,7 @@ class Attention(Foldable, keras.layers.Layer):
     def softmax_attention(self, query, key, value, bias=None, training=None):
         """`core.softmax_attention` with the layer's dropout."""
         dropout = None
-        if self.dropout > 0.0:
+        if self.dropout > 0.0 and training is not False:
             dropout = functools.partial(self.dropout_layer, training=training)
         return softmax_attention(query, key, value, bias, dropout)
 

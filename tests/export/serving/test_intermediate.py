@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import openvino
 import pytest
+import tensorflow as tf
 
+from common.errors import SettingError, WriteError
 from export.serving import intermediate
 from export.tasks import Task
 
@@ -33,6 +35,28 @@ def test_converts_what_the_signature_gives(network, batch, first):
 def test_a_file_says_its_precision(network, tmp_path):
     model = intermediate.convert(network, Task(), None, "bfloat16")
     intermediate.write(model, tmp_path, compressed=False)
-    read = openvino.Core().read_model(tmp_path / intermediate.FILE)
-    assert read.get_rt_info(list(intermediate.PRECISION)).astype(str) == "bfloat16"
+    file = tmp_path / "model.xml"
+    assert intermediate.hints_of(file) == {"INFERENCE_PRECISION_HINT": "bf16"}
+    read = openvino.Core().read_model(file)
     assert {output.any_name for output in read.outputs} == {"means", "vector"}
+
+
+def test_what_openvino_lacks_is_one_line():
+    images = keras.Input((4, 4, 3))
+    network = keras.Model(images, {"x": keras.layers.Lambda(tf.math.lgamma)(images)})
+    with pytest.raises(SettingError, match=r"argument RUN: OpenVINO cannot read it: \w") as raised:
+        intermediate.convert(network, Task(), 1, "float32")
+    assert "\n" not in str(raised.value)
+
+
+def test_what_cannot_be_written_is_one_line(network, tmp_path):
+    model = intermediate.convert(network, Task(), 1, "float32")
+    (tmp_path / "model.bin").mkdir()
+    with pytest.raises(WriteError, match=r"cannot write /\w") as raised:
+        intermediate.write(model, tmp_path, compressed=False)
+    assert "\n" not in str(raised.value)
+
+
+def test_files_of_others_get_no_hints(tmp_path):
+    (tmp_path / "model.xml").write_text("<net>")
+    assert intermediate.hints_of(tmp_path / "model.xml") == {}

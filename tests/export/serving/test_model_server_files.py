@@ -7,22 +7,25 @@ import pytest
 from openvino import opset13
 
 from export.serving import intermediate, model_server_files
+from export.verification.running import OPENVINO_PRECISION
 
 
 def write_model(folder, precision):
     folder.mkdir(parents=True)
     parameter = opset13.parameter([1, 2, 2, 3])
     model = openvino.Model([opset13.relu(parameter)], [parameter])
-    model.set_rt_info(precision, list(intermediate.PRECISION))
+    model.set_rt_info(precision, OPENVINO_PRECISION)
     intermediate.write(model, folder, compressed=False)
 
 
 @pytest.fixture
 def models(tmp_path):
-    """A model with versions in two precisions, another one, and one for TF Serving."""
+    """A model with versions in two precisions, another one, and those of others."""
     write_model(tmp_path / "pale" / "2", "float32")
     write_model(tmp_path / "pale" / "10", "bfloat16")
     write_model(tmp_path / "digits" / "1", "float16")
+    (tmp_path / "foreign" / "1").mkdir(parents=True)
+    (tmp_path / "foreign" / "1" / "model.xml").write_text("<net>")
     (tmp_path / "other" / "1").mkdir(parents=True)
     (tmp_path / "other" / "1" / "saved_model.pb").touch()
     (tmp_path / "unfinished" / ".unfinished-1").mkdir(parents=True)
@@ -35,6 +38,7 @@ def test_lists_the_models_that_are_for_it_with_their_precision(models):
     listed = [model["config"] for model in config["model_config_list"]]
     assert [(model["name"], model["base_path"], model["plugin_config"]) for model in listed] == [
         ("digits", "/models/digits", {"INFERENCE_PRECISION_HINT": "f32"}),
+        ("foreign", "/models/foreign", {}),
         ("pale", "/models/pale", {"INFERENCE_PRECISION_HINT": "bf16"}),
     ]
 

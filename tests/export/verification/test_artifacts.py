@@ -1,9 +1,12 @@
 """Size and precision of artifacts, read from their files."""
 
+import openvino
 import pytest
+from openvino import opset13
 
 from common.errors import SettingError
 from export.verification.artifacts import describe, operation_names, read_lite
+from export.verification.running import OPENVINO_PRECISION
 
 
 def test_describes_a_saved_model(exported):
@@ -33,3 +36,22 @@ def test_anything_else_is_one_error(tmp_path):
         path.write_bytes(content)
         with pytest.raises(SettingError, match="is not an artifact of this project"):
             describe(file if path == file else path.parent)
+
+
+@pytest.mark.parametrize(
+    ("precision", "inputs", "reason"),
+    [
+        ("int4", 1, "unknown precision, 'int4'"),
+        ("float32", 2, "."),
+        (None, 1, "."),
+    ],
+)
+def test_openvino_models_of_others_are_one_error(precision, inputs, reason, tmp_path):
+    parameters = [opset13.parameter([1, 2, 2, 3]) for _ in range(inputs)]
+    model = openvino.Model([opset13.relu(parameter) for parameter in parameters], parameters)
+    if precision:
+        model.set_rt_info(precision, OPENVINO_PRECISION)
+    openvino.save_model(model, str(tmp_path / "model.xml"))
+    with pytest.raises(SettingError, match=f"is not an artifact of this project: .*{reason}") as e:
+        describe(tmp_path)
+    assert "\n" not in str(e.value)

@@ -1,8 +1,10 @@
 """Artifacts made by hand, run on images."""
 
 import numpy as np
+import openvino
 import pytest
 import tensorflow as tf
+from openvino import opset13
 
 from export.verification import running
 
@@ -80,3 +82,17 @@ def test_runs_a_lite_file_whose_last_batch_is_not_full(lite, images):
 def test_models_are_opened_from_memory_too(lite, images):
     (found,) = running.lite_outputs(running.open_lite(lite.read_bytes()), images).values()
     np.testing.assert_allclose(found, images.sum(axis=(1, 2)))
+
+
+@pytest.mark.parametrize("batch", [2, -1])
+def test_runs_an_openvino_model_on_any_number_of_images(batch, images, tmp_path):
+    parameter = opset13.parameter([batch, 4, 4, 3])
+    sums = opset13.reduce_sum(parameter, [1, 2], keep_dims=False)
+    sums.output(0).set_names({"sums"})
+    model = openvino.Model([sums], [parameter])
+    model.set_rt_info("float32", running.OPENVINO_PRECISION)
+    openvino.save_model(model, str(tmp_path / running.OPENVINO_FILE))
+    outputs, report = running.run(str(tmp_path), images)
+    np.testing.assert_allclose(outputs["serving_default/sums"], images.sum(axis=(1, 2)))
+    assert report["serving_default"]["operations"] > 0
+    assert report["serving_default"]["milliseconds"] > 0

@@ -53,6 +53,13 @@ def test_small_tails_survive_16_bits(dtype, form):
     np.testing.assert_allclose(gradient, slope(exact), atol=2 * rounding)
 
 
+def test_far_tails_have_the_error_of_float32():
+    x = tf.cast(np.linspace(-12, -3, 73), "bfloat16")
+    exact = np.asarray(tf.cast(x, "float64"))
+    y = np.asarray(tf.cast(_compiled(x), "float64"))
+    np.testing.assert_allclose(y, exact * distribution(exact), atol=1e-6, rtol=2**-7)
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_equals_the_gelu_of_keras(training):
     x = X.astype("float32")

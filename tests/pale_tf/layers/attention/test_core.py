@@ -1,10 +1,12 @@
 """Softmax attention inside groups."""
 
+import jax
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from pale_tf.layers.attention import core
+from pale_tf.layers.attention import Place, core, make_attention
 from pale_tf.layers.attention.core import mask_bias, softmax_attention, softmax_weights
 
 
@@ -94,5 +96,19 @@ def test_what_the_kernel_does_not_take(dtype, length, width, options, calls):
     assert calls == []
 
 
-def test_there_is_no_kernel_without_a_gpu():
-    assert not core._on_gpu()
+@pytest.mark.parametrize(
+    ("backend", "device", "expected"),
+    [("jax", "gpu", True), ("jax", "cpu", False), ("tensorflow", "gpu", False)],
+)
+def test_the_kernel_is_for_gpus_under_jax(backend, device, expected, monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: backend)
+    monkeypatch.setattr(jax, "default_backend", lambda: device)
+    assert core._on_gpu.__wrapped__() == expected
+
+
+@pytest.mark.parametrize(("training", "taken"), [(False, True), (True, False)])
+def test_dropout_keeps_the_kernel_out_of_training_alone(training, taken, calls):
+    layer = make_attention("global", Place(0, 0), 2, projection="linear", dropout=0.5)
+    layer.dtype_policy = keras.DTypePolicy("bfloat16")
+    layer(ops.ones((1, 4, 4, 32), "bfloat16"), training=training)
+    assert bool(calls) == taken
