@@ -17,6 +17,9 @@ from common.runtime import import_tensorflow, use_cpu
 from export.image_paths import add_images_flag
 
 PRECISIONS = ("float32", "float16", "bfloat16")
+# Largest noise in bfloat16 with a fixed batch. OpenVINO 2026.4 then computes attention in some
+# small groups wrongly, with 10% or more, and not the same every time. What is right has 1% to 2%.
+NOISE = 0.05
 
 
 def main(argv=None):
@@ -64,7 +67,8 @@ def batch_size(text):
     try:
         return None if text == "any" else positive_int(text)
     except argparse.ArgumentTypeError as error:
-        raise argparse.ArgumentTypeError(f"{error}, or any") from error
+        expected = "must be any, or an integer, 1 or more"
+        raise argparse.ArgumentTypeError(f"{expected}; got {text!r}") from error
 
 
 def export(run, out, precision="float32", batch=1, size=None, images=()):
@@ -106,8 +110,9 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     with versions.new_version(out) as version:
         write(model, version.path, compressed=precision == "float16")
         result = verify(version.path, trained, images)
-        if result["missed"]:
-            raise ProgramError(f"the OpenVINO model is wrong: {'; '.join(result['missed'])}")
+        missed = result["missed"] + missed_noise(result, precision, batch)
+        if missed:
+            raise ProgramError(f"the OpenVINO model is wrong: {'; '.join(missed)}")
         extra = version.path / "assets.extra"
         extra.mkdir()
         for name, text in task.files(trained).items():
@@ -116,6 +121,14 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
         card.write_card(extra, trained, task, version.path, signatures, result)
     model_server_files.write_model_server_files(out.parent)
     return version.path, result | {"artifact": str(version.path)}
+
+
+def missed_noise(result, precision, batch):
+    """A text, in a list, if the noise shows OpenVINO's bug in bfloat16: see `NOISE`."""
+    noise = result["signatures"]["serving_default"].get("noise") or 0.0
+    if precision != "bfloat16" or batch is None or noise <= NOISE:
+        return []
+    return [f"noise is {noise:.3g}; --batch any avoids a bug of OpenVINO in bfloat16"]
 
 
 def summary(version, model):

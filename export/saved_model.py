@@ -86,11 +86,12 @@ def export(run, out, xla="attention", precision="float32", size=None, max_batch=
     from common.trained import load_trained
     from export.network import fixed_size, inference_network, served_size
     from export.serving import card, server_files, versions, warmup
-    from export.serving.signatures import FILE, describe, make_signatures, write_model
+    from export.serving.signatures import describe, make_signatures, write_model
     from export.tasks import check_precision, task_of
+    from export.verification.running import SAVED_MODEL_FILE
     from export.verify import verify
 
-    versions.check_kind(out, FILE)
+    versions.check_kind(out, SAVED_MODEL_FILE)
     with working_on("making the signatures"):
         trained = load_trained(run)
         task = task_of(trained)

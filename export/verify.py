@@ -20,6 +20,7 @@ from common.errors import ProgramError
 from common.runtime import import_tensorflow, use_cpu
 from export.image_paths import add_images_flag
 from export.serving.server_files import ENVIRONMENT
+from export.verification.running import OPENVINO_FILE, SAVED_MODEL_FILE
 
 COUNT = 64  # images
 # Of the table, where they are not the figures' names.
@@ -55,10 +56,11 @@ def artifact_path(text):
     path = pathlib.Path(text)
     if path.suffix == ".tflite" and path.is_file():
         return path
-    if any((path / file).is_file() for file in ("saved_model.pb", "model.xml")):
+    if any((path / file).is_file() for file in (SAVED_MODEL_FILE, OPENVINO_FILE)):
         return path
     raise argparse.ArgumentTypeError(
-        f"{text} is neither a SavedModel, nor an OpenVINO model, nor a .tflite file"
+        f"{text} is neither a version of a SavedModel or an OpenVINO model, such as "
+        "models/NAME/1, nor a .tflite file"
     )
 
 

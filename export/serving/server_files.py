@@ -8,8 +8,8 @@ from tensorflow_serving.config import model_server_config_pb2
 from common.errors import SettingError, WriteError
 from common.files import replacing
 from common.locks import locked
-from export.serving.signatures import FILE
 from export.serving.versions import version_numbers
+from export.verification.running import SAVED_MODEL_FILE
 
 MODELS_CONFIG = "models.config"
 BATCHING = "batching_parameters.txt"
@@ -142,7 +142,9 @@ def models_config(folder):
     """Text of a `ModelServerConfig` of all models in `folder`, as the container sees them."""
     config = model_server_config_pb2.ModelServerConfig()
     for model in sorted(folder.iterdir()):
-        if any((model / str(number) / FILE).is_file() for number in version_numbers(model)):
+        if any(
+            (model / str(number) / SAVED_MODEL_FILE).is_file() for number in version_numbers(model)
+        ):
             config.model_config_list.config.add(
                 name=model.name, base_path=f"/models/{model.name}", model_platform="tensorflow"
             )

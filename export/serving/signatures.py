@@ -4,8 +4,6 @@ import tensorflow as tf
 
 from export.network import compile_attention, features, served
 
-FILE = "saved_model.pb"  # in the folder of a SavedModel
-
 
 def make_signatures(network, trained, task, xla):
     """Makes the signatures of a network.

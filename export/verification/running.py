@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 
+SAVED_MODEL_FILE = "saved_model.pb"  # in the folder of a SavedModel
 OPENVINO_FILE = "model.xml"  # in the folder of an OpenVINO model
 OPENVINO_PRECISION = ["pale_tf", "precision"]  # where it says for which precision it was made
 REPETITIONS = 10

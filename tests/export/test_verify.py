@@ -1,11 +1,14 @@
 """verify.py: right artifacts pass, wrong ones do not."""
 
 import json
+import subprocess
+import sys
 
 import keras
 import pytest
 
 from export import verify
+from tests.conftest import ROOT
 
 
 def test_a_right_artifact_passes(exported, run, digit_files, tmp_path, capsys):
@@ -81,3 +84,14 @@ def test_the_table_is_not_cut(monkeypatch, capsys, columns):
         assert "100.00%" in printed
         assert "parts" in printed
         assert max(len(line) for line in table if "longer" not in line) <= 80
+
+
+def test_its_flags_are_read_before_tensorflow_is_imported():
+    code = """
+import sys
+import export.verify
+print({"tensorflow", "keras", "openvino"} & set(sys.modules))
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
