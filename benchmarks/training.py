@@ -1,14 +1,16 @@
 """Speed of a training step of Pale-T, beside Swin-T in PyTorch.
 
-python -m benchmarks.training              # four minutes on two cores, two of them tracing
+python -m benchmarks.training              # ten minutes on two cores, most of them tracing
 python -m benchmarks.training --quick      # in 50 seconds: Pale-N, few times
 
 A step is forward, backward and AdamW on a batch of 8 in float32, without augmentation, as
-training/fit.py does it, and once more with memory as glibc hands it out by itself; each in a
-process of its own. Raw results go to benchmarks/results/training.json; the table of
-docs/benchmarks.md is made of them. Swin-T takes part if the extra `peers` is installed.
+training/fit.py does it; once more with memory as glibc hands it out by itself; and once more on
+Keras' PyTorch backend. Each is in a process of its own. Raw results go to
+benchmarks/results/training.json; the table of docs/benchmarks.md is made of them. Peers take part
+if the extra `peers` is installed.
 """
 
+import shutil
 import statistics
 
 from benchmarks import counts
@@ -20,18 +22,18 @@ from common.runtime import TUNABLES
 
 BATCH = 8
 KEPT, DEFAULT = {"GLIBC_TUNABLES": TUNABLES}, {"GLIBC_TUNABLES": ""}
-SWIN = "Swin-T, PyTorch"
+SWIN, COMPILED = "Swin-T, PyTorch", "Swin-T, torch.compile"
 PRODUCT = "matrix product, float32"
 
 
 def main(argv=None):
     flags = parse_flags(__doc__, "training", argv)
-    result = measure("pale_n" if flags.quick else "pale_t", 5 if flags.quick else 15)
+    result = measure("pale_n" if flags.quick else "pale_t", flags.quick)
     publish("training", result, rows(result), flags)
 
 
-def measure(network, repetitions):
-    """Times a step of a network and of Swin-T, in turns.
+def measure(network, quick):
+    """Times a step of a network and of Swin-T, in turns; if `quick`, few times and fewer forms.
 
     Returns:
         Dict of `seconds` of each repetition, by name; `macs` of an image's inference; `flops` of
@@ -50,7 +52,14 @@ def measure(network, repetitions):
         if has_peers():
             runners[SWIN] = together([hire("benchmarks.peers:swin_training", BATCH)])
             macs[SWIN] = counts.macs()["swin_t"]
-        seconds = interleave(runners, repetitions)
+        if has_peers() and not quick:
+            name, step = f"{network}, PyTorch", ("benchmarks.torch_step:make_step", network, BATCH)
+            runners[name] = together([hire(*step, environment={"KERAS_BACKEND": "torch"})])
+            macs[name] = counts.macs()[network]
+        if has_peers() and not quick and shutil.which("g++"):
+            runners[COMPILED] = together([hire("benchmarks.peers:swin_training", BATCH, True)])
+            macs[COMPILED] = counts.macs()["swin_t"]
+        seconds = interleave(runners, 5 if quick else 15)
     return {"seconds": seconds, "batch": BATCH, "macs": macs, "flops": FLOPS, **origin()}
 
 
