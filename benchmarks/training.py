@@ -1,6 +1,6 @@
 """Speed of a training step of Pale-T, beside Swin-T in PyTorch.
 
-python -m benchmarks.training              # ten minutes on two cores, most of them tracing
+python -m benchmarks.training              # six minutes on two cores, four of them compiling
 python -m benchmarks.training --quick      # in 50 seconds: Pale-N, few times
 
 A step is forward, backward and AdamW on a batch of 8 in float32, without augmentation, as
