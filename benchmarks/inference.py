@@ -1,6 +1,6 @@
 """Speed of Pale-T's artifacts, beside Swin-T's and the machine's matrix products.
 
-python -m benchmarks.inference             # a quarter of an hour on two cores
+python -m benchmarks.inference             # eight minutes on two cores
 python -m benchmarks.inference --quick     # in 50 seconds: one form, a batch of 8, few times
 
 Every form runs in a process that has all cores. Those for TF Serving and LiteRT also run in a

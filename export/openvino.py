@@ -15,8 +15,8 @@ from common.cli import Parser, existing_weights, make_folder, positive_int, work
 from common.errors import ProgramError
 from common.runtime import import_tensorflow, use_cpu
 from export.image_paths import add_images_flag
+from export.verification.running import OPENVINO_FILE, OPENVINO_PRECISIONS
 
-PRECISIONS = ("float32", "float16", "bfloat16")
 # Largest noise in bfloat16 with a fixed batch. OpenVINO 2026.4 then computes attention in some
 # small groups wrongly, with 10% or more, and not the same every time. What is right has 1% to 2%.
 NOISE = 0.05
@@ -45,7 +45,7 @@ def make_parser():
     add("--out", metavar="MODELS/NAME", type=pathlib.Path, required=True, help="model's folder")
     add(
         "--precision",
-        choices=PRECISIONS,
+        choices=OPENVINO_PRECISIONS,
         default="float32",
         help="float16: weights in half precision, products in float32; bfloat16: products in "
         "bfloat16, for CPUs with AVX512-BF16 or AMX (default: %(default)s)",
@@ -77,7 +77,7 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     Args:
         run: Path of a `.keras` file.
         out: Folder of the model, beside those of the server's other models. It is there.
-        precision: One of `PRECISIONS`.
+        precision: One of `OPENVINO_PRECISIONS`.
         batch: Images in a batch, or None for any number.
         size: Height and width of the images, in pixels, or None, see `served_size`.
         images: Paths of image files and folders to verify with; empty for those of the run, or for
@@ -95,7 +95,6 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     from export.serving import card, model_server_files, versions
     from export.serving.intermediate import convert, describe, write
     from export.tasks import check_precision, task_of
-    from export.verification.running import OPENVINO_FILE
     from export.verify import verify
 
     versions.check_kind(out, OPENVINO_FILE)
@@ -113,10 +112,7 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
         missed = result["missed"] + missed_noise(result, precision, batch)
         if missed:
             raise ProgramError(f"the OpenVINO model is wrong: {'; '.join(missed)}")
-        extra = version.path / "assets.extra"
-        extra.mkdir()
-        for name, text in task.files(trained).items():
-            (extra / name).write_text(text)
+        extra = card.make_extra(version.path, trained, task)
         signatures = {"serving_default": describe(model)}
         card.write_card(extra, trained, task, version.path, signatures, result)
     model_server_files.write_model_server_files(out.parent)

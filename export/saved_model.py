@@ -106,10 +106,7 @@ def export(run, out, xla="attention", precision="float32", size=None, max_batch=
         result = verify(version.path, trained, images)
         if result["missed"]:
             raise ProgramError(f"the SavedModel is wrong: {'; '.join(result['missed'])}")
-        extra = version.path / "assets.extra"
-        extra.mkdir()
-        for name, text in task.files(trained).items():
-            (extra / name).write_text(text)
+        extra = card.make_extra(version.path, trained, task)
         side, requests = fixed_size(trained, size), version.path / warmup.FILE
         warmup.write_warmup(requests, out.name, signatures, batches, side)
         card.write_card(extra, trained, task, version.path, describe(signatures), result)

@@ -12,6 +12,27 @@ from common.versions import installed_versions
 PACKAGES = ("tensorflow", "keras", "numpy", "openvino")
 
 
+def make_extra(version, trained, task):
+    """Makes the folder of a version for what is not the model, with the files of the task.
+
+    Args:
+        version: The version's folder.
+        trained: The `Trained` that was exported.
+        task: Its `Task`.
+
+    Returns:
+        The new folder.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    extra = version / "assets.extra"
+    extra.mkdir()
+    for name, text in task.files(trained).items():
+        (extra / name).write_text(text)
+    return extra
+
+
 def write_card(folder, trained, task, artifact, signatures, verification):
     """Writes `model_card.json` and `model_card.md`.
 

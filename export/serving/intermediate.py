@@ -37,7 +37,7 @@ def convert(network, task, batch, precision):
             model = openvino.Core().read_model(folder)
             model.validate_nodes_and_infer_types()
         except RuntimeError as error:
-            raise SettingError(f"argument RUN: OpenVINO cannot read it: {_line(error)}") from error
+            raise SettingError(f"argument RUN: OpenVINO cannot read it: {reason(error)}") from error
     model.set_rt_info(precision, OPENVINO_PRECISION)
     return model
 
@@ -56,7 +56,7 @@ def write(model, folder, compressed):
     try:
         openvino.save_model(model, os.fspath(folder / OPENVINO_FILE), compress_to_fp16=compressed)
     except RuntimeError as error:
-        raise WriteError(f"cannot write {folder}: {_line(error)}") from error
+        raise WriteError(f"cannot write {folder}: {reason(error)}") from error
 
 
 def hints_of(file):
@@ -82,6 +82,6 @@ def _tensor(output):
     return f"{output.any_name} {kind} [{', '.join(sizes)}]"
 
 
-def _line(error):
-    """The last line of what OpenVINO says: the one with the reason."""
+def reason(error):
+    """The reason in an error of OpenVINO: its last line."""
     return str(error).strip().splitlines()[-1].strip()

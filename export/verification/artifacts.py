@@ -7,7 +7,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from common.errors import SettingError
-from export.verification.running import OPENVINO_FILE, OPENVINO_PRECISION
+from export.serving.intermediate import reason
+from export.verification.running import OPENVINO_FILE, OPENVINO_PRECISION, OPENVINO_PRECISIONS
 
 
 def describe(artifact):
@@ -65,8 +66,8 @@ def _describe_openvino(folder):
         precision = model.get_rt_info(OPENVINO_PRECISION).astype(str)
         batch, size, *_ = model.input().partial_shape
     except RuntimeError as error:
-        raise ValueError(str(error).strip().splitlines()[-1].strip()) from error
-    if precision not in ("float32", "float16", "bfloat16"):
+        raise ValueError(reason(error)) from error
+    if precision not in OPENVINO_PRECISIONS:
         raise ValueError(f"it is of an unknown precision, {precision!r}")
     described = {} if batch.is_dynamic else {"batch": batch.get_length()}
     size = None if size.is_dynamic else size.get_length()

@@ -12,6 +12,7 @@ import numpy as np
 
 SAVED_MODEL_FILE = "saved_model.pb"  # in the folder of a SavedModel
 OPENVINO_FILE = "model.xml"  # in the folder of an OpenVINO model
+OPENVINO_PRECISIONS = ("float32", "float16", "bfloat16")
 OPENVINO_PRECISION = ["pale_tf", "precision"]  # where it says for which precision it was made
 REPETITIONS = 10
 THREADS = 2
@@ -114,8 +115,14 @@ def lite_outputs(interpreter, images):
     runner = interpreter.get_signature_runner(name)
     ((argument, details),) = runner.get_input_details().items()
     batch = details["shape"][0]
+    return in_batches(lambda part: runner(**{argument: part}), images, batch)
+
+
+def in_batches(call, images, batch):
+    """What a function of `batch` images gives for any number, by name; the last batch is filled
+    up."""
     filled = np.concatenate([images, np.repeat(images[-1:], -len(images) % batch, axis=0)])
-    results = [runner(**{argument: part}) for part in np.split(filled, len(filled) // batch)]
+    results = [call(part) for part in np.split(filled, len(filled) // batch)]
     return {
         key: np.concatenate([result[key] for result in results])[: len(images)]
         for key in results[0]
@@ -129,22 +136,20 @@ def run_openvino(file, images):
     core = openvino.Core()
     model = core.read_model(file)
     batch = model.input().partial_shape[0]
-    batch = len(images) if batch.is_dynamic else batch.get_length()
+    at_once, one = (len(images), 1) if batch.is_dynamic else (batch.get_length(),) * 2
     threads = {"INFERENCE_NUM_THREADS": THREADS}
     compiled = core.compile_model(model, "CPU", openvino_hints(model) | threads)
     request = compiled.create_infer_request()
-    filled = np.concatenate([images, np.repeat(images[-1:], -len(images) % batch, axis=0)])
-    results = [
-        {output.any_name: value.copy() for output, value in request.infer([part]).items()}
-        for part in np.split(filled, len(filled) // batch)
-    ]
-    outputs = {
-        f"serving_default/{key}": np.concatenate([result[key] for result in results])[: len(images)]
-        for key in results[0]
-    }
-    one = filled[:1] if model.input().partial_shape[0].is_dynamic else filled[:batch]
+
+    def infer(part):
+        answers = request.infer([part])
+        return {output.any_name: value.copy() for output, value in answers.items()}
+
+    results = in_batches(infer, images, at_once)
+    outputs = {f"serving_default/{key}": value for key, value in results.items()}
+    given = np.repeat(images[:1], one, axis=0)
     report = {
-        "milliseconds": latency(lambda: request.infer([one])),
+        "milliseconds": latency(lambda: request.infer([given])),
         "operations": len(compiled.get_runtime_model().get_ops()),
     }
     return outputs, {"serving_default": report}
