@@ -7,8 +7,7 @@ import tensorflow as tf
 from common.trained import NO_RUN, Trained
 from export.litert.conversion import convert
 from export.network import inference_network
-from export.saved_model import write_model
-from export.serving.signatures import make_signatures
+from export.serving.signatures import make_signatures, write_model
 from export.tasks.classify import TASK
 from export.verification.running import run_lite
 from pale_tf import PaleConfig, pale_network

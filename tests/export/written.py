@@ -1,8 +1,7 @@
 """SavedModels as export writes them, without their verification."""
 
 from export.network import inference_network
-from export.saved_model import write_model
-from export.serving.signatures import make_signatures
+from export.serving.signatures import make_signatures, write_model
 from export.serving.warmup import write_warmup
 from export.tasks import task_of
 
