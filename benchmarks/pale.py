@@ -6,9 +6,9 @@ import keras
 import numpy as np
 
 from benchmarks.artifacts import SIZE
+from export.intermediate import conversion
 from export.litert.conversion import convert
 from export.network import inference_network, served
-from export.serving import intermediate
 from export.serving.signatures import concrete, images_spec, write_model
 from export.tasks.classify import TASK
 from pale_tf import PaleT
@@ -61,5 +61,5 @@ def write_openvino(network, folder, batches, precision="float32", task=TASK):
     for batch in batches:
         path = pathlib.Path(folder, str(batch))
         path.mkdir(parents=True)
-        model = intermediate.convert(fused, task, batch, precision)
-        intermediate.write(model, path, compressed=False)
+        model = conversion.convert(fused, task, batch, precision)
+        conversion.write(model, path, compressed=False)

@@ -91,9 +91,10 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
             version then.
     """
     from common.trained import load_trained
+    from export.intermediate import model_server_files
+    from export.intermediate.conversion import convert, describe, write
     from export.network import inference_network, served_size
-    from export.serving import card, model_server_files, versions
-    from export.serving.intermediate import convert, describe, write
+    from export.serving import card, versions
     from export.tasks import check_precision, task_of
     from export.verify import verify
 
@@ -129,7 +130,7 @@ def missed_noise(result, precision, batch):
 
 def summary(version, model):
     """Text for the user at the end: files written, and commands to go on with."""
-    from export.serving.model_server_files import COMPOSE, CONFIG
+    from export.intermediate.model_server_files import COMPOSE, CONFIG
 
     return "\n".join(
         [

@@ -7,7 +7,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from common.errors import SettingError
-from export.serving.intermediate import reason
+from export.intermediate.conversion import reason
 from export.verification.running import OPENVINO_FILE, OPENVINO_PRECISION, OPENVINO_PRECISIONS
 
 

@@ -58,15 +58,15 @@ def test_verify_fills_up_the_last_batch(exported, run):
 
 
 def test_a_wrong_model_is_no_version(run, tmp_path, monkeypatch, capsys):
-    from export.serving import intermediate
+    from export.intermediate import conversion
 
-    original = intermediate.convert
+    original = conversion.convert
 
     def convert(network, *arguments):
         network.set_weights([weight * 1.01 for weight in network.get_weights()])
         return original(network, *arguments)
 
-    monkeypatch.setattr(intermediate, "convert", convert)
+    monkeypatch.setattr(conversion, "convert", convert)
     with pytest.raises(SystemExit):
         program.main([str(run), "--out", str(tmp_path / "digits")])
     assert "the OpenVINO model is wrong: serving_default: error is" in capsys.readouterr().err

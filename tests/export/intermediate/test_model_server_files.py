@@ -6,7 +6,7 @@ import openvino
 import pytest
 from openvino import opset13
 
-from export.serving import intermediate, model_server_files
+from export.intermediate import conversion, model_server_files
 from export.verification.running import OPENVINO_PRECISION
 
 
@@ -15,7 +15,7 @@ def write_model(folder, precision):
     parameter = opset13.parameter([1, 2, 2, 3])
     model = openvino.Model([opset13.relu(parameter)], [parameter])
     model.set_rt_info(precision, OPENVINO_PRECISION)
-    intermediate.write(model, folder, compressed=False)
+    conversion.write(model, folder, compressed=False)
 
 
 @pytest.fixture

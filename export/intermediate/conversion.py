@@ -1,4 +1,4 @@
-"""OpenVINO's intermediate representation (IR) of a network."""
+"""Conversion of a network to an OpenVINO model, and its files."""
 
 import os
 import tempfile

@@ -2,7 +2,7 @@
 
 import json
 
-from export.serving.intermediate import hints_of
+from export.intermediate.conversion import hints_of
 from export.serving.server_files import write_texts
 from export.serving.versions import version_numbers
 from export.verification.running import OPENVINO_FILE

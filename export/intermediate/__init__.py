@@ -1,0 +1,1 @@
+"""A model for OpenVINO, in its intermediate representation (IR)."""
