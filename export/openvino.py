@@ -48,7 +48,8 @@ def make_parser():
         choices=OPENVINO_PRECISIONS,
         default="float32",
         help="float16: weights in half precision, products in float32; bfloat16: products in "
-        "bfloat16, for CPUs with AVX512-BF16 or AMX (default: %(default)s)",
+        "bfloat16, for CPUs with AVX512-BF16 or AMX; int8: weights and activations in 8 bits, for "
+        "CPUs with VNNI (default: %(default)s)",
     )
     add(
         "--batch",
@@ -58,7 +59,7 @@ def make_parser():
         help="images in a batch; with any number, a batch takes longer (default: %(default)s)",
     )
     add("--size", type=positive_int, help="images' side in pixels (default: the network's, or any)")
-    add_images_flag(parser, "to verify with")
+    add_images_flag(parser, "to calibrate int8 and to verify with")
     return parser
 
 
@@ -80,8 +81,8 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
         precision: One of `OPENVINO_PRECISIONS`.
         batch: Images in a batch, or None for any number.
         size: Height and width of the images, in pixels, or None, see `served_size`.
-        images: Paths of image files and folders to verify with; empty for those of the run, or for
-            patterns.
+        images: Paths of image files and folders to calibrate and to verify with; empty for those
+            of the run, or for patterns.
 
     Returns:
         Path of the version, and what `verify` says about it.
@@ -93,9 +94,10 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     from common.trained import load_trained
     from export.intermediate import model_server_files
     from export.intermediate.conversion import convert, describe, write
-    from export.network import inference_network, served_size
+    from export.network import fixed_size, inference_network, served_size
     from export.serving import card, versions
     from export.tasks import check_precision, task_of
+    from export.verification.samples import calibration_images
     from export.verify import verify
 
     versions.check_kind(out, OPENVINO_FILE)
@@ -105,8 +107,16 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     check_precision(trained, task, precision)
     size = served_size(trained, task, size)
     network = inference_network(trained.network, task, size)
+    samples = None
+    if precision == "int8":
+        samples = calibration_images(trained, images, size or fixed_size(trained))
     with working_on("converting"):
         model = convert(network, task, batch, precision)
+    if samples is not None:
+        from export.intermediate.quantization import quantize
+
+        with working_on(f"calibrating on {len(samples)} images"):
+            model = quantize(model, samples)
     with versions.new_version(out) as version:
         write(model, version.path, compressed=precision == "float16")
         result = verify(version.path, trained, images)

@@ -8,13 +8,12 @@ if not __package__:  # run as a file: import from the repository, not from this 
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from common.cli import Parser, existing_weights, make_folder, positive_int, working_on
-from common.errors import ProgramError, SettingError
+from common.errors import ProgramError
 from common.locks import locked
 from common.runtime import import_tensorflow, use_cpu
 from export.image_paths import add_images_flag
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
-CALIBRATION_IMAGES = 64
 
 
 def main(argv=None):
@@ -74,7 +73,7 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     from export.litert import conversion, quantization
     from export.network import fixed_size, inference_network
     from export.tasks import check_precision, task_of
-    from export.verification.samples import images_for
+    from export.verification.samples import calibration_images
     from export.verify import verify
 
     with working_on("loading the network"):
@@ -83,12 +82,7 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     check_precision(trained, task, precision)
     size = fixed_size(trained, size)
     network = inference_network(trained.network, task, size)
-    samples, origin = images_for(trained, images, size, CALIBRATION_IMAGES)
-    if precision == "int8" and origin == "patterns":
-        raise SettingError(
-            "argument --images: int8 needs images like those that the network will see; "
-            f"there are none in {trained.folder}"
-        )
+    samples = calibration_images(trained, images, size) if precision == "int8" else None
     with working_on("converting"):
         model = conversion.convert(network, task, batch, float16=precision == "float16")
     if precision == "dynamic":

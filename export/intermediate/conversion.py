@@ -6,6 +6,7 @@ import tempfile
 import openvino
 
 from common.errors import SettingError, WriteError
+from export.intermediate.kernels import rewrite
 from export.network import served
 from export.serving.signatures import concrete, images_spec, write_model
 from export.verification.running import OPENVINO_FILE, OPENVINO_PRECISION, openvino_hints
@@ -22,7 +23,8 @@ def convert(network, task, batch, precision):
         precision: To be recorded in the model. The numbers stay float32.
 
     Returns:
-        An `openvino.Model` from `images` to what the signature `serving_default` gives.
+        An `openvino.Model` from `images` to what the signature `serving_default` gives, in the
+        operations of `kernels.rewrite`.
 
     Raises:
         SettingError: If OpenVINO lacks an operation of the network.
@@ -38,6 +40,7 @@ def convert(network, task, batch, precision):
             model.validate_nodes_and_infer_types()
         except RuntimeError as error:
             raise SettingError(f"argument RUN: OpenVINO cannot read it: {reason(error)}") from error
+    rewrite(model, convolutions=precision != "int8")
     model.set_rt_info(precision, OPENVINO_PRECISION)
     return model
 

@@ -12,7 +12,7 @@ import numpy as np
 
 SAVED_MODEL_FILE = "saved_model.pb"  # in the folder of a SavedModel
 OPENVINO_FILE = "model.xml"  # in the folder of an OpenVINO model
-OPENVINO_PRECISIONS = ("float32", "float16", "bfloat16")
+OPENVINO_PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 OPENVINO_PRECISION = ["pale_tf", "precision"]  # where it says for which precision it was made
 REPETITIONS = 10
 THREADS = 2

@@ -10,6 +10,7 @@ from export.image_paths import find_images
 from export.serving.decoding import decode_upright
 
 BUILT_IN = 16
+CALIBRATION_IMAGES = 64
 
 
 def images_for(trained, paths, size, count):
@@ -35,6 +36,21 @@ def images_for(trained, paths, size, count):
     crop_fraction = crop_fraction_of(trained.recipe)
     images = [read_image(file, size, crop_fraction) for file in files]
     return np.stack(images), str(files[0].parent)
+
+
+def calibration_images(trained, paths, size):
+    """Images to find the ranges of activations with, as `images_for` gives them.
+
+    Raises:
+        SettingError: If there are none but patterns, or one cannot be decoded.
+    """
+    images, origin = images_for(trained, paths, size, CALIBRATION_IMAGES)
+    if origin == "patterns":
+        raise SettingError(
+            "argument --images: int8 needs images like those that the network will see; "
+            f"there are none in {trained.folder}"
+        )
+    return images
 
 
 def read_image(file, size, crop_fraction):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import openvino
@@ -102,6 +103,30 @@ def test_bfloat16_for_any_number_of_images(run, tmp_path, capsys):
     assert "bfloat16, " in capsys.readouterr().out
 
 
+def test_int8_has_few_bytes_and_the_same_classes(run, tmp_path, exported, network, images):
+    arguments = ["--precision", "int8", "--batch", "6"]
+    program.main([str(run), "--out", str(tmp_path / "x"), *arguments])
+    version = tmp_path / "x" / "1"
+    assert describe(version)["precision"] == "int8"
+    size = (version / "model.bin").stat().st_size
+    assert size < 0.5 * (exported / "model.bin").stat().st_size
+    hint = {"INFERENCE_PRECISION_HINT": "f32"}
+    model = openvino.Core().compile_model(version / "model.xml", "CPU", hint)
+    found = model(images[:6])["probabilities"]
+    expected = network.predict(images[:6], verbose=0)
+    assert (found != expected).any()
+    np.testing.assert_allclose(found, expected, atol=0.02)
+
+
+def test_int8_wants_images(run, tmp_path, capsys):
+    for name in ("model.keras", "labels.txt", "config.json"):
+        shutil.copy(run / name, tmp_path)
+    with pytest.raises(SystemExit):
+        program.main([str(tmp_path), "--out", str(tmp_path / "x"), "--precision", "int8"])
+    assert "argument --images: int8 needs images like those" in capsys.readouterr().err
+    assert list((tmp_path / "x").iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("precision", "batch", "noise", "count"),
     [
@@ -121,9 +146,11 @@ def test_the_noise_of_openvinos_bug_is_refused_with_a_way_out(precision, batch, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("kind", ["segmenter_run", "detector_run"])
-def test_segmenters_and_detectors_of_images_of_any_size(kind, request, tmp_path):
-    program.main([str(request.getfixturevalue(kind)), "--out", str(tmp_path / "x")])
+def test_segmenters_and_detectors_of_images_of_any_size(kind, precision, request, tmp_path):
+    folder = request.getfixturevalue(kind)
+    program.main([str(folder), "--out", str(tmp_path / "x"), "--precision", precision])
     model = openvino.Core().read_model(tmp_path / "x" / "1" / "model.xml")
     batch, height, width, _ = model.input().partial_shape
     assert batch.get_length() == 1
