@@ -12,7 +12,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
 from common.cli import Parser, existing_weights, make_folder, positive_int, working_on
-from common.errors import ProgramError
+from common.errors import ProgramError, SettingError
 from common.runtime import import_tensorflow, use_cpu
 from export.image_paths import add_images_flag
 from export.verification.running import OPENVINO_FILE, OPENVINO_PRECISIONS
@@ -25,6 +25,8 @@ NOISE = 0.05
 def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
+    if flags.files and flags.batch != 1:
+        parser.error("argument --batch: must be 1 with --files")
     flags.out = flags.out.resolve()
     make_folder(parser, "--out", flags.out)
     make_folder(parser, "--out", flags.out.parent)  # is there, but perhaps not writable
@@ -35,7 +37,7 @@ def main(argv=None):
     from export.verify import print_table
 
     print_table(result)
-    print(summary(version, flags.out))
+    print(summary(version, flags.out, flags.files))
 
 
 def make_parser():
@@ -58,6 +60,11 @@ def make_parser():
         default=1,
         help="images in a batch; with any number, a batch takes longer (default: %(default)s)",
     )
+    add(
+        "--files",
+        action="store_true",
+        help="take image files, one a request, and give what client.py asks for",
+    )
     add("--size", type=positive_int, help="images' side in pixels (default: the network's, or any)")
     add_images_flag(parser, "to calibrate int8 and to verify with")
     return parser
@@ -72,7 +79,7 @@ def batch_size(text):
         raise argparse.ArgumentTypeError(f"{expected}; got {text!r}") from error
 
 
-def export(run, out, precision="float32", batch=1, size=None, images=()):
+def export(run, out, precision="float32", batch=1, files=False, size=None, images=()):
     """Writes a version and the server's files.
 
     Args:
@@ -80,7 +87,8 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
         out: Folder of the model, beside those of the server's other models. It is there.
         precision: One of `OPENVINO_PRECISIONS`.
         batch: Images in a batch, or None for any number.
-        size: Height and width of the images, in pixels, or None, see `served_size`.
+        files: Whether the model takes image files, which its server decodes, instead of arrays.
+        size: Height and width of the network's images, in pixels, or None, see `served_size`.
         images: Paths of image files and folders to calibrate and to verify with; empty for those
             of the run, or for patterns.
 
@@ -94,6 +102,7 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     from common.trained import load_trained
     from export.intermediate import model_server_files
     from export.intermediate.conversion import convert, describe, write
+    from export.intermediate.files import serve_files
     from export.network import fixed_size, inference_network, served_size
     from export.serving import card, versions
     from export.tasks import check_precision, task_of
@@ -105,6 +114,10 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
         trained = load_trained(run)
     task = task_of(trained)
     check_precision(trained, task, precision)
+    if files and task.file_answer is None:
+        raise SettingError(
+            f"argument --files: OpenVINO cannot answer for the task {trained.recipe['task']}"
+        )
     size = served_size(trained, task, size)
     network = inference_network(trained.network, task, size)
     samples = None
@@ -120,25 +133,37 @@ def export(run, out, precision="float32", batch=1, size=None, images=()):
     with versions.new_version(out) as version:
         write(model, version.path, compressed=precision == "float16")
         result = verify(version.path, trained, images)
-        missed = result["missed"] + missed_noise(result, precision, batch)
-        if missed:
-            raise ProgramError(f"the OpenVINO model is wrong: {'; '.join(missed)}")
+        check(result, precision, batch)
+        if files:
+            # Its answer has few numbers: the network's own were compared before.
+            model = serve_files(model, task, trained)
+            write(model, version.path, compressed=precision == "float16")
+            before, result = result["signatures"], verify(version.path, trained, images)
+            check(result, precision, batch)
+            result["signatures"] |= before
         extra = card.make_extra(version.path, trained, task)
-        signatures = {"serving_default": describe(model)}
+        signatures = {"serve_bytes" if files else "serving_default": describe(model)}
         card.write_card(extra, trained, task, version.path, signatures, result)
     model_server_files.write_model_server_files(out.parent)
     return version.path, result | {"artifact": str(version.path)}
 
 
+def check(result, precision, batch):
+    """Raises a `ProgramError` if what `verify` found misses a bound."""
+    missed = result["missed"] + missed_noise(result, precision, batch)
+    if missed:
+        raise ProgramError(f"the OpenVINO model is wrong: {'; '.join(missed)}")
+
+
 def missed_noise(result, precision, batch):
     """A text, in a list, if the noise shows OpenVINO's bug in bfloat16: see `NOISE`."""
-    noise = result["signatures"]["serving_default"].get("noise") or 0.0
+    noise = max(report.get("noise") or 0.0 for report in result["signatures"].values())
     if precision != "bfloat16" or batch is None or noise <= NOISE:
         return []
     return [f"noise is {noise:.3g}; --batch any avoids a bug of OpenVINO in bfloat16"]
 
 
-def summary(version, model):
+def summary(version, model, files):
     """Text for the user at the end: files written, and commands to go on with."""
     from export.intermediate.model_server_files import COMPOSE, CONFIG
 
@@ -150,6 +175,7 @@ def summary(version, model):
             "",
             "Next:",
             f"  docker compose --file {model.parent / COMPOSE} up",
+            *[f"  python export/client.py --model {model.name} IMAGE…"] * files,
         ]
     )
 

@@ -81,7 +81,9 @@ def _tensor(output):
     sizes = ["any" if size.is_dynamic else str(size.get_length()) for size in dimensions]
     if dimensions and dimensions[0].is_dynamic:
         sizes[0] = "N"
-    kind = output.element_type.to_dtype().name
+    kind = "string"
+    if output.element_type != openvino.Type.string:
+        kind = output.element_type.to_dtype().name
     return f"{output.any_name} {kind} [{', '.join(sizes)}]"
 
 

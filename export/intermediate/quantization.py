@@ -45,6 +45,7 @@ def quantize(model, images):
             model,
             nncf.Dataset(batches),
             subset_size=count,
+            preset=nncf.QuantizationPreset.PERFORMANCE,
             model_type=nncf.ModelType.TRANSFORMER,
             ignored_scope=nncf.IgnoredScope(
                 names=last_layers(model), types=IN_FLOAT, validate=False

@@ -111,6 +111,9 @@ class Task:
         answer: What the signature `serve_bytes` gives, by name. From encoded images, strings `[N]`;
             the function of images to all of `outputs`; their height and width, None for any; and
             `trained`.
+        file_answer: What a model for OpenVINO Model Server gives for a file, by name, as outputs of
+            OpenVINO's operations; as `answer`. From all of `outputs`, likewise, and `trained`.
+            None for a task whose answer OpenVINO cannot make.
         reference_answers: From `task`, the trained network in float32, images, float32 `[H, W, 3]`,
             as `serve_bytes` got them in files, and `trained`, what to compare answers with.
         compare_answers: From arrays that `serve_bytes` gave, `reference_answers` and `trained`,
@@ -142,6 +145,7 @@ class Task:
     higher_is_better: tuple = ()
     formats: collections.abc.Mapping = dataclasses.field(default_factory=lambda: comparison.FORMATS)
     answer: collections.abc.Callable = answer
+    file_answer: collections.abc.Callable | None = None
     reference_answers: collections.abc.Callable = reference_answers
     compare_answers: collections.abc.Callable = compare_answers
     lines: collections.abc.Callable = lines

@@ -101,6 +101,18 @@ def answer(encoded, run, size, trained):
     return {"classes": tf.gather(tf.constant(labels), indices), "scores": scores}
 
 
+def file_answer(outputs, trained):
+    """What `answer` gives, by OpenVINO."""
+    from openvino import opset15 as ops
+
+    from export.intermediate.files import gather_texts
+
+    labels = labels_of(trained)
+    count = ops.constant(min(TOP, len(labels)))
+    best = ops.topk(outputs["probabilities"], count, -1, "max", "value")
+    return {"classes": gather_texts(labels, best.output(1)), "scores": best.output(0)}
+
+
 def compare_answers(answers, expected, trained):
     """Compares the best classes and their scores with the network's.
 
@@ -145,6 +157,7 @@ TASK = Task(
     higher_is_better=("agreement",),
     formats={"error": ".1e", "noise": ".1e", "agreement": ".2%"},
     answer=answer,
+    file_answer=file_answer,
     compare_answers=compare_answers,
     lines=lines,
     facts=facts,

@@ -8,7 +8,13 @@ from ai_edge_litert.tools import flatbuffer_utils
 
 from common.errors import SettingError
 from export.intermediate.conversion import reason
-from export.verification.running import OPENVINO_FILE, OPENVINO_PRECISION, OPENVINO_PRECISIONS
+from export.verification.running import (
+    FILES_INPUT,
+    OPENVINO_FILE,
+    OPENVINO_PRECISION,
+    OPENVINO_PRECISIONS,
+    OPENVINO_SIZE,
+)
 
 
 def describe(artifact):
@@ -70,7 +76,10 @@ def _describe_openvino(folder):
     if precision not in OPENVINO_PRECISIONS:
         raise ValueError(f"it is of an unknown precision, {precision!r}")
     described = {} if batch.is_dynamic else {"batch": batch.get_length()}
-    size = None if size.is_dynamic else size.get_length()
+    if model.input().any_name == FILES_INPUT:
+        size = model.get_rt_info(OPENVINO_SIZE).astype(int)
+    else:
+        size = None if size.is_dynamic else size.get_length()
     return {"size": size, "precision": precision, **described}
 
 

@@ -14,6 +14,8 @@ SAVED_MODEL_FILE = "saved_model.pb"  # in the folder of a SavedModel
 OPENVINO_FILE = "model.xml"  # in the folder of an OpenVINO model
 OPENVINO_PRECISIONS = ("float32", "float16", "bfloat16", "int8")
 OPENVINO_PRECISION = ["pale_tf", "precision"]  # where it says for which precision it was made
+OPENVINO_SIZE = ["pale_tf", "size"]  # where a model of files says the size of the network's images
+FILES_INPUT = "image_bytes"  # the input of models of files, which their server decodes
 REPETITIONS = 10
 THREADS = 2
 
@@ -68,6 +70,8 @@ def cut(images):
 
 def plain(array):
     """Strings as bytes of one length, which a file takes without pickling."""
+    if array.dtype.kind == "U":
+        return np.char.encode(array, "utf-8")
     return array.astype("S") if array.dtype == object else array
 
 
@@ -135,8 +139,6 @@ def run_openvino(file, images):
 
     core = openvino.Core()
     model = core.read_model(file)
-    batch = model.input().partial_shape[0]
-    at_once, one = (len(images), 1) if batch.is_dynamic else (batch.get_length(),) * 2
     threads = {"INFERENCE_NUM_THREADS": THREADS}
     compiled = core.compile_model(model, "CPU", openvino_hints(model) | threads)
     request = compiled.create_infer_request()
@@ -145,14 +147,21 @@ def run_openvino(file, images):
         answers = request.infer([part])
         return {output.any_name: value.copy() for output, value in answers.items()}
 
-    results = in_batches(infer, images, at_once)
-    outputs = {f"serving_default/{key}": value for key, value in results.items()}
-    given = np.repeat(images[:1], one, axis=0)
+    if model.input().any_name == FILES_INPUT:
+        name, one = "serve_bytes", images[:1]
+        decoded = [np.ascontiguousarray(image[None, :, :, ::-1]) for image in cut(images)]
+        answers = [infer(image) for image in decoded]
+        results = {key: np.concatenate([a[key] for a in answers]) for key in answers[0]}
+    else:
+        batch = model.input().partial_shape[0]
+        at_once, one = (len(images), 1) if batch.is_dynamic else (batch.get_length(),) * 2
+        name, one = "serving_default", np.repeat(images[:1], one, axis=0)
+        results = in_batches(infer, images, at_once)
     report = {
-        "milliseconds": latency(lambda: request.infer([given])),
+        "milliseconds": latency(lambda: request.infer([one])),
         "operations": len(compiled.get_runtime_model().get_ops()),
     }
-    return outputs, {"serving_default": report}
+    return {f"{name}/{key}": plain(value) for key, value in results.items()}, {name: report}
 
 
 def openvino_hints(model):

@@ -1,15 +1,19 @@
 """A server that speaks TF Serving's protocols over a SavedModel, for the tests of the client."""
 
 import base64
+import collections
 import concurrent.futures
 import contextlib
 import http.server
+import io
 import json
 import threading
 
 import grpc
 import numpy as np
+import openvino
 import tensorflow as tf
+from PIL import Image
 from tensorflow_serving.apis import (
     get_model_status_pb2,
     model_service_pb2_grpc,
@@ -46,6 +50,27 @@ class Model:
             self.unavailable -= 1
             return True
         return False
+
+
+class FilesModel(Model):
+    """An OpenVINO model of files, behind OpenVINO Model Server as its documentation has it: one
+    image a request, decoded blue first, whatever the signature is called."""
+
+    def __init__(self, folder, name="digits"):
+        hint = {"INFERENCE_PRECISION_HINT": "f32"}
+        self.compiled = openvino.Core().compile_model(folder / "model.xml", "CPU", hint)
+        self.signatures = collections.defaultdict(lambda: self.answer)
+        self.name = name
+        self.loading = self.unavailable = self.calls = 0
+
+    def answer(self, image_bytes):
+        try:
+            (content,) = image_bytes.numpy()
+            image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), "float32")
+        except (ValueError, OSError) as error:
+            raise tf.errors.InvalidArgumentError(None, None, str(error)) from error
+        answers = self.compiled(image[None, :, :, ::-1])
+        return {output.any_name: tf.constant(value) for output, value in answers.items()}
 
 
 class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):

@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 
 from common.registry import module_names
-from export import client, tasks
+from export import client, openvino, tasks
 from export.serving.clients import RefusedError, ServerError
+from tests.export.conftest import PROTOCOLS
 from tests.export.encoding import encode, picture
+from tests.export.server import FilesModel
 
 
 def test_waits_until_the_model_is_loaded(served, model):
@@ -83,6 +85,57 @@ def test_an_unknown_task_is_one_line(tmp_path, capsys):
     error = capsys.readouterr().err
     assert "argument --task: must be one of ['classify'" in error
     assert error.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def of_files(run, tmp_path_factory):
+    """The digits network, exported for files behind OpenVINO Model Server."""
+    models = tmp_path_factory.mktemp("openvino")
+    openvino.main([str(run), "--out", str(models / "digits"), "--files"])
+    return models / "digits" / "1"
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_openvino_model_server_gives_the_same_answers(protocol, of_files, model, tmp_path, capsys):
+    paths = [tmp_path / f"{seed}.png" for seed in range(3)]
+    for seed, path in enumerate(paths):
+        path.write_bytes(b"nothing" if seed == 1 else encode(picture(seed), "PNG"))
+    printed = []
+    for server in (model, FilesModel(of_files)):
+        with PROTOCOLS[protocol][0](server) as host:
+            flags = ["--protocol", protocol, "--host", host, "--model", "digits"]
+            with pytest.raises(SystemExit) as stopped:
+                client.main([*flags, *map(str, paths)])
+        assert stopped.value.code == RefusedError.exit_code
+        output = capsys.readouterr()
+        assert output.err.startswith(str(paths[1]))
+        printed.append(output.out.split())
+    for expected, found in zip(*printed, strict=True):
+        if expected.endswith("%"):
+            assert float(found[:-1]) == pytest.approx(float(expected[:-1]), abs=0.02)
+        else:
+            assert found == expected
+
+
+@pytest.mark.skipif(shutil.which("ovms") is None, reason="there is no OpenVINO Model Server")
+def test_the_real_openvino_model_server(of_files, tmp_path, capsys):
+    models = of_files.parents[1]
+    config = (models / "config.json").read_text().replace("/models/", f"{models}/")
+    (tmp_path / "config.json").write_text(config)
+    ports = {"grpc": 18502, "rest": 18503}
+    path = tmp_path / "image.png"
+    path.write_bytes(encode(picture(0), "PNG"))
+    flags = [f"--port={ports['grpc']}", f"--rest_port={ports['rest']}"]
+    server = subprocess.Popen(["ovms", f"--config_path={tmp_path / 'config.json'}", *flags])
+    try:
+        for protocol, port in ports.items():
+            host = f"localhost:{port}"
+            flags = ["--protocol", protocol, "--host", host, "--model", "digits", "--wait", "60"]
+            client.main([*flags, str(path)])
+            assert len(capsys.readouterr().out.splitlines()) == 6
+    finally:
+        server.terminate()
+        server.wait()
 
 
 @pytest.mark.skipif(

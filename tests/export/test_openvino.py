@@ -146,11 +146,9 @@ def test_the_noise_of_openvinos_bug_is_refused_with_a_way_out(precision, batch, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["float32", "int8"])
 @pytest.mark.parametrize("kind", ["segmenter_run", "detector_run"])
-def test_segmenters_and_detectors_of_images_of_any_size(kind, precision, request, tmp_path):
-    folder = request.getfixturevalue(kind)
-    program.main([str(folder), "--out", str(tmp_path / "x"), "--precision", precision])
+def test_segmenters_and_detectors_of_images_of_any_size(kind, request, tmp_path):
+    program.main([str(request.getfixturevalue(kind)), "--out", str(tmp_path / "x")])
     model = openvino.Core().read_model(tmp_path / "x" / "1" / "model.xml")
     batch, height, width, _ = model.input().partial_shape
     assert batch.get_length() == 1
@@ -164,6 +162,7 @@ def test_segmenters_and_detectors_of_images_of_any_size(kind, precision, request
         (["--batch", "0"], "argument --batch: must be any, or an integer, 1 or more; got '0'"),
         (["--batch", "all"], "argument --batch: must be any, or an integer, 1 or more; got 'all'"),
         (["--precision", "int4"], "argument --precision: invalid choice"),
+        (["--files", "--batch", "2"], "argument --batch: must be 1 with --files"),
     ],
 )
 def test_bad_flags_are_one_line(arguments, message, run, tmp_path, capsys):
@@ -171,6 +170,30 @@ def test_bad_flags_are_one_line(arguments, message, run, tmp_path, capsys):
         program.main([str(run), "--out", str(tmp_path / "x"), *arguments])
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert re.search(message, error), error
+
+
+def test_a_model_of_files_has_a_size_of_its_own(run, tmp_path, capsys):
+    arguments = ["--files", "--size", "40", "--precision", "float16"]
+    program.main([str(run), "--out", str(tmp_path / "x"), *arguments])
+    version = tmp_path / "x" / "1"
+    assert describe(version)["size"] == 40
+    result = verify.verify(version, load_trained(run / "model.keras"), count=6)
+    assert list(result["signatures"]) == ["serve_bytes"]
+    assert result["signatures"]["serve_bytes"]["error"] < 1e-2
+    card = json.loads((version / "assets.extra" / "model_card.json").read_text())
+    assert card["signatures"] == {
+        "serve_bytes": "image_bytes float32 [1, any, any, 3] → "
+        "classes string [1, 5], scores float32 [1, 5]"
+    }
+    assert list(card["verification"]["signatures"]) == ["serve_bytes", "serving_default"]
+    assert "export/client.py --model x" in capsys.readouterr().out
+
+
+def test_a_task_whose_answer_openvino_cannot_make_is_refused(segmenter_run, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        program.main([str(segmenter_run), "--out", str(tmp_path / "x"), "--files"])
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "argument --files: OpenVINO cannot answer for the task segment" in error
 
 
 def test_a_name_belongs_to_one_server(run, tmp_path, capsys):
