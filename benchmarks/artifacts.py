@@ -34,12 +34,15 @@ def saved_model(folder):
     return run
 
 
-def lite(file):
-    """Runs a LiteRT file, on as many threads as there are cores; its batch is fixed."""
-    interpreter = open_lite(file, len(os.sched_getaffinity(0)))
-    entry = interpreter.get_input_details()[0]
-    interpreter.set_tensor(entry["index"], images_of(*entry["shape"][:2]))
-    return lambda batch: interpreter.invoke()
+def lite(*files):
+    """Runs LiteRT files, each for a batch of its own, on as many threads as there are cores."""
+    runs = {}
+    for file in files:
+        interpreter = open_lite(file, len(os.sched_getaffinity(0)))
+        entry = interpreter.get_input_details()[0]
+        interpreter.set_tensor(entry["index"], images_of(*entry["shape"][:2]))
+        runs[entry["shape"][0]] = interpreter.invoke
+    return lambda batch: runs[batch]()
 
 
 def openvino(folder):

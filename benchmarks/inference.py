@@ -65,10 +65,17 @@ def make_forms(folder, quick):
     if not quick:
         pale.write_as_trained(network, folder / "trained")
         forms["as trained"] = Form("benchmarks.artifacts:saved_model", (str(folder / "trained"),))
-        pale.write_lite(network, folder / "model.tflite")
-        forms["LiteRT"] = Form(
-            "benchmarks.artifacts:lite", (str(folder / "model.tflite"),), (1,), spread=True
-        )
+        for precision in ("float32", "dynamic", "int8"):
+            files = [str(folder / f"{precision}-{batch}.tflite") for batch in BATCHES]
+            for file, batch in zip(files, BATCHES, strict=True):
+                pale.write_lite(network, file, batch=batch, precision=precision)
+            spread, ending = precision == "float32", f", {precision}"
+            forms["LiteRT" if spread else f"LiteRT{ending}"] = Form(
+                "benchmarks.artifacts:lite",
+                tuple(files),
+                precision="float32" if spread else "int8",
+                spread=spread,
+            )
         for precision, ending in precisions().items():
             path = folder / f"openvino-{precision}"
             pale.write_openvino(network, path, BATCHES, precision)
@@ -80,7 +87,6 @@ def make_forms(folder, quick):
                 "benchmarks.artifacts:saved_model",
                 (str(folder / "bfloat16"),),
                 precision="bfloat16",
-                spread=True,
             )
     return forms | (swin_forms(quick) if has_peers() else {})
 
@@ -93,18 +99,22 @@ def swin_forms(quick):
     if shutil.which("g++"):
         compiled = Form("benchmarks.peers:swin_inference", (True,), network="swin_t")
         forms[f"{SWIN}, torch.compile"] = compiled
+    forms[f"{SWIN}, ONNX Runtime"] = Form("benchmarks.peers:swin_onnx", network="swin_t")
     for precision, ending in precisions().items():
-        arguments = ({"float32": "f32", "bfloat16": "bf16"}[precision],)
         forms[f"{SWIN}, OpenVINO{ending}"] = Form(
-            "benchmarks.peers:swin_openvino", arguments, network="swin_t", precision=precision
+            "benchmarks.peers:swin_openvino", (precision,), network="swin_t", precision=precision
         )
     return forms
 
 
 def precisions():
     """What the processor computes fast in, and how the names of such forms end."""
-    has_bfloat16 = "avx512_bf16" in instruction_sets()
-    return {"float32": ""} | ({"bfloat16": ", bfloat16"} if has_bfloat16 else {})
+    fast = {"float32": ""}
+    if "avx512_bf16" in instruction_sets():
+        fast["bfloat16"] = ", bfloat16"
+    if {"avx512_vnni", "avx_vnni"} & instruction_sets():
+        fast["int8"] = ", int8"
+    return fast
 
 
 def measure(forms, quick):
@@ -185,7 +195,8 @@ def ordered(result):
 
     def group(item):
         about = item[1]
-        return about["processes"], -about["batch"], about["precision"] != "float32"
+        order = ("float32", "bfloat16", "int8")
+        return about["processes"], -about["batch"], order.index(about["precision"])
 
     return sorted(result["forms"].items(), key=group)
 

@@ -1,8 +1,11 @@
 """Peers of Pale-T: the machine's own matrix products, and Swin-T, also with UPerNet, in PyTorch."""
 
+import contextlib
 import functools
 import importlib.util
+import io
 import os
+import tempfile
 
 import numpy as np
 import tensorflow as tf
@@ -26,7 +29,9 @@ def matrix_product():
 
 def has_peers():
     """Whether the extra `peers` is installed."""
-    return all(map(importlib.util.find_spec, ("torch", "transformers")))
+    return all(
+        map(importlib.util.find_spec, ("onnxruntime", "onnxscript", "torch", "transformers"))
+    )
 
 
 def swin_t():
@@ -48,9 +53,35 @@ def swin_inference(compiled=False):
 
 def swin_openvino(precision):
     """A function that classifies a number of images with Swin-T, converted to OpenVINO for each
-    batch; `precision` is OpenVINO's name, `f32` or `bf16`."""
+    batch; in eight bits as Pale-T is, see `export.intermediate.quantization`."""
     compiled = functools.cache(lambda batch: _compile(swin_t(), batch, 224, precision))
     return lambda batch: compiled(batch)()
+
+
+def swin_onnx():
+    """A function that classifies a number of images with Swin-T in ONNX Runtime, converted for each
+    batch."""
+    import onnxruntime
+    import torch
+
+    @functools.cache
+    def session(batch):
+        images = torch.randn(batch, 3, 224, 224)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+            file = os.path.join(folder, "swin.onnx")
+            torch.onnx.export(
+                swin_t().eval(), (images,), file, input_names=["images"], dynamo=False
+            )
+            opened = onnxruntime.InferenceSession(file, options, ["CPUExecutionProvider"])
+        return opened, {"images": images.numpy()}
+
+    def run(batch):
+        opened, inputs = session(batch)
+        opened.run(None, inputs)
+
+    return run
 
 
 def swin_training(batch, compiled=False):
@@ -96,7 +127,7 @@ def upernet_inference(size):
 def upernet_openvino(size):
     """A function that segments a number of images of a size with UPerNet, converted to OpenVINO for
     each batch; in float32, as the others compute."""
-    compiled = functools.cache(lambda batch: _compile(upernet(), batch, size, "f32"))
+    compiled = functools.cache(lambda batch: _compile(upernet(), batch, size, "float32"))
     return lambda batch: compiled(batch)()
 
 
@@ -118,12 +149,16 @@ def _compile(model, batch, size, precision):
     import openvino
     import torch
 
+    from export.intermediate.quantization import quantize
+
     images = torch.randn(batch, 3, size, size)
     # The only way from PyTorch. It tells Intel that it was used, unless `opt_in_out --opt_out` ran.
     converted = openvino.convert_model(model.eval(), example_input={"pixel_values": images})
     converted.reshape([batch, 3, size, size])
+    if precision == "int8":
+        converted = quantize(converted, images.numpy())
     settings = {
-        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32",
         "INFERENCE_NUM_THREADS": len(os.sched_getaffinity(0)),
     }
     request = openvino.compile_model(converted, "CPU", settings).create_infer_request()
