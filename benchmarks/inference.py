@@ -1,6 +1,6 @@
 """Speed of Pale-T's artifacts, beside Swin-T's and the machine's matrix products.
 
-python -m benchmarks.inference             # eight minutes on two cores
+python -m benchmarks.inference             # 15 minutes on two cores
 python -m benchmarks.inference --quick     # in 50 seconds: one form, a batch of 8, few times
 
 Every form runs in a process that has all cores. Those for TF Serving and LiteRT also run in a
@@ -65,16 +65,16 @@ def make_forms(folder, quick):
     if not quick:
         pale.write_as_trained(network, folder / "trained")
         forms["as trained"] = Form("benchmarks.artifacts:saved_model", (str(folder / "trained"),))
-        for precision in ("float32", "dynamic", "int8"):
-            files = [str(folder / f"{precision}-{batch}.tflite") for batch in BATCHES]
+        for kind, ending in {"float32": "", "dynamic": ", dynamic", "int8": ", int8"}.items():
+            files = [str(folder / f"{kind}-{batch}.tflite") for batch in BATCHES]
             for file, batch in zip(files, BATCHES, strict=True):
-                pale.write_lite(network, file, batch=batch, precision=precision)
-            spread, ending = precision == "float32", f", {precision}"
-            forms["LiteRT" if spread else f"LiteRT{ending}"] = Form(
+                pale.write_lite(network, file, batch=batch, precision=kind)
+            is_float = kind == "float32"
+            forms[f"LiteRT{ending}"] = Form(
                 "benchmarks.artifacts:lite",
                 tuple(files),
-                precision="float32" if spread else "int8",
-                spread=spread,
+                precision=kind if is_float else "int8",
+                spread=is_float,
             )
         for precision, ending in precisions().items():
             path = folder / f"openvino-{precision}"
@@ -223,6 +223,7 @@ def draw(axis, result):
     axis.axhline(allowed, color="black", linestyle=":", linewidth=1, label="float32 product rate")
     texts = [f"batch {batch}, {processes} at once" for processes, batch in groups]
     axis.set_xticks(range(len(groups)), texts)
+    axis.set_xlim(-0.5, len(groups) - 0.5)
     axis.set(title="Pale-T and Swin-T at 224×224", ylabel="images a second", yscale="log")
     axis.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axis.yaxis.set_major_formatter(ScalarFormatter())

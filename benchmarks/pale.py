@@ -60,7 +60,9 @@ def write_lite(network, file, task=TASK, batch=1, precision="float32"):
     if precision == "dynamic":
         model = quantize_dynamic(model)
     if precision == "int8":
-        model = apply_static(model, calibrate(model, images_of(CALIBRATION_IMAGES)), in_float=())
+        model = apply_static(
+            model, calibrate(model, images_of(CALIBRATION_IMAGES, SIZE)), in_float=()
+        )
     pathlib.Path(file).write_bytes(model)
 
 
@@ -72,5 +74,5 @@ def write_openvino(network, folder, batches, precision="float32", task=TASK):
         path.mkdir(parents=True)
         model = conversion.convert(fused, task, batch, precision)
         if precision == "int8":
-            model = quantize(model, images_of(CALIBRATION_IMAGES))
+            model = quantize(model, images_of(CALIBRATION_IMAGES, SIZE))
         conversion.write(model, path, compressed=False)

@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from benchmarks import artifacts, pale
+from export.verification.artifacts import describe
 from pale_tf import PaleN
 
 
@@ -43,3 +44,19 @@ def test_openvino_computes_the_network(network, tmp_path):
         probabilities = network.predict_on_batch(artifacts.images_of(batch, 32))
         found = tf.nn.softmax(run(batch)).numpy()
         np.testing.assert_allclose(found, probabilities, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("precision", ["dynamic", "int8"])
+def test_lite_is_in_eight_bits(network, tmp_path, precision):
+    file = tmp_path / "model.tflite"
+    pale.write_lite(network, file, batch=2, precision=precision)
+    described = describe(file)
+    assert (described["batch"], described["precision"]) == (2, precision)
+
+
+def test_openvino_is_in_eight_bits(network, tmp_path):
+    pale.write_openvino(network, tmp_path, (2,), "int8")
+    assert describe(tmp_path / "2")["precision"] == "int8"
+    images = artifacts.images_of(2, 32)
+    noise = artifacts.openvino(str(tmp_path))(2) - np.log(network.predict_on_batch(images))
+    assert (noise - noise.mean(axis=1, keepdims=True)).std() > 0

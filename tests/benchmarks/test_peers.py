@@ -36,3 +36,12 @@ def test_upernet_has_as_many_parameters_as_ours():
     assert len(unused) == 2  # the norm in front of a classifier
     counted = sum(value.numel() for name, value in parameters.items() if name not in unused)
     assert counted == swin["total"] - swin["auxiliary"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [peers.swin_onnx, lambda: peers.swin_openvino("int8")])
+def test_swin_runs_in_other_engines(make):
+    """pip install -e ".[peers]"."""
+    for package in ("torch", "transformers", "onnx", "onnxruntime"):
+        pytest.importorskip(package)
+    make()(2)
