@@ -92,18 +92,27 @@ def pale_region(token, height, width, pale_size, implementation):
     return by_form.get(implementation, in_rows | in_columns)
 
 
-def pale_outputs(query, key, value, num_heads, pale_size, implementation):
+def pool(x, length, axis):
+    """Means of `length` neighbors, or of those that are left, along an axis of `[H, W, C]`."""
+    x = np.moveaxis(x, axis, 0)
+    means = [x[start : start + length].mean(axis=0) for start in range(0, len(x), length)]
+    return np.moveaxis(np.stack(means), 0, axis)
+
+
+def pale_outputs(query, key, value, num_heads, pale_size, implementation, pooling=1):
     """Values that the tokens of a map receive, `[H, W, C]`, before the output projection."""
     height, width, channels = query.shape
     rows, columns = pale_pair(pale_size)
     out = np.empty_like(query)
+    by_row = [query, *(pool(x, pooling, 1) for x in (key, value))]
+    by_column = [query, *(pool(x, pooling, 0) for x in (key, value))]
     for token in np.ndindex(height, width):
-        in_rows = row_group(token, height, width, rows)
-        in_columns = column_group(token, height, width, columns)
+        in_rows = {(r, c // pooling) for r, c in row_group(token, height, width, rows)}
+        in_columns = {(r // pooling, c) for r, c in column_group(token, height, width, columns)}
         if implementation == "parallel":
             half, heads = channels // 2, max(1, num_heads // 2)
-            first = [t[..., :half] for t in (query, key, value)]
-            second = [t[..., half:] for t in (query, key, value)]
+            first = [t[..., :half] for t in by_row]
+            second = [t[..., half:] for t in by_column]
             out[token] = np.concatenate(
                 [
                     attend(token, in_rows, *first, heads),
@@ -125,8 +134,9 @@ def pale_outputs(query, key, value, num_heads, pale_size, implementation):
             ]
             out[token] = (outputs[0] + outputs[1]) / 2
         else:
-            tokens = in_rows if implementation == "sequential_row" else in_columns
-            out[token] = attend(token, tokens, query, key, value, num_heads)
+            is_row = implementation == "sequential_row"
+            tokens, maps = (in_rows, by_row) if is_row else (in_columns, by_column)
+            out[token] = attend(token, tokens, *maps, num_heads)
     return out
 
 

@@ -6,9 +6,10 @@ import keras
 from keras import ops
 
 from pale_tf import partition
-from pale_tf.checks import check_pair
+from pale_tf.checks import check_pair, check_positive_int
 from pale_tf.layers.attention.base import Attention
 from pale_tf.layers.attention.core import mask_bias
+from pale_tf.pooling import pool_columns, pool_rows
 from pale_tf.sizes import ceil_div
 
 IMPLEMENTATIONS = ("parallel", "vanilla", "sequential_row", "sequential_column")
@@ -32,11 +33,16 @@ class PSAttention(Attention):
     Queries, keys and values are separable convolutions over all channels, and an output projection
     follows. Softmax runs in float32 under every dtype policy.
 
+    With `pooling`, tokens attend to means of neighbors in a row of their row group, and to means of
+    neighbors in a column of their column group: clusters of tokens (Marin et al. 2021, Token
+    Pooling) that keep to the lines of a pale, this project's reading.
+
     Args:
         num_heads: Attention heads over all channels. The parallel form gives half of them to the
             rows and half to the columns, and at least one to each.
         pale_size: Rows and columns of a pale, an integer or a pair `(rows, columns)`.
         implementation: One of the forms above.
+        pooling: Tokens of a mean; 1 for the tokens themselves. Whole pales are not pooled.
         **kwargs: The other arguments of `pale_tf.layers.attention.Attention`: `projection`,
             `dropout`, `kernel_initializer`, `seed`, `folded`, and those of `keras.layers.Layer`.
 
@@ -45,7 +51,7 @@ class PSAttention(Attention):
             divide into halves and heads.
     """
 
-    def __init__(self, num_heads, pale_size=7, implementation="parallel", **kwargs):
+    def __init__(self, num_heads, pale_size=7, implementation="parallel", pooling=1, **kwargs):
         super().__init__(num_heads, **kwargs)
         if implementation not in IMPLEMENTATIONS:
             raise ValueError(
@@ -55,6 +61,12 @@ class PSAttention(Attention):
         pair = (self.pale_rows, self.pale_columns)
         self.pale_size = pair if isinstance(pale_size, tuple | list) else pair[0]
         self.implementation = implementation
+        self.pooling = check_positive_int("pooling", pooling)
+        if self.pooling > 1 and implementation == "vanilla":
+            raise ValueError(
+                "`pooling` must be 1 for whole pales, whose tokens are no line. "
+                f"Received: pooling={pooling}"
+            )
         self.halves = 2 if implementation == "parallel" else 1
 
     def attend(self, query, key, value, training=None):
@@ -71,9 +83,11 @@ class PSAttention(Attention):
         """Attention inside row groups: three times `[B, H, W, D]` -> `[B, H, W, D]`."""
         _, height, width, _ = ops.shape(query)
         groups = ceil_div(height, self.pale_rows)
+        if self.pooling > 1:
+            key, value = (pool_rows(x, self.pooling) for x in (key, value))
         outputs = self.softmax_attention(
             *(partition.group_rows(x, groups, self.group_heads) for x in (query, key, value)),
-            mask_bias(partition.row_mask(height, width, groups), self.group_heads),
+            mask_bias(partition.row_mask(height, ops.shape(key)[2], groups), self.group_heads),
             training,
         )
         return partition.ungroup_rows(outputs, height, width, groups, self.group_heads)
@@ -82,9 +96,11 @@ class PSAttention(Attention):
         """Attention inside column groups: three times `[B, H, W, D]` -> `[B, H, W, D]`."""
         _, height, width, _ = ops.shape(query)
         groups = ceil_div(width, self.pale_columns)
+        if self.pooling > 1:
+            key, value = (pool_columns(x, self.pooling) for x in (key, value))
         outputs = self.softmax_attention(
             *(partition.group_columns(x, groups, self.group_heads) for x in (query, key, value)),
-            mask_bias(partition.column_mask(height, width, groups), self.group_heads),
+            mask_bias(partition.column_mask(ops.shape(key)[1], width, groups), self.group_heads),
             training,
         )
         return partition.ungroup_columns(outputs, height, width, groups, self.group_heads)
@@ -107,6 +123,7 @@ class PSAttention(Attention):
             **super().get_config(),
             "pale_size": self.pale_size,
             "implementation": self.implementation,
+            "pooling": self.pooling,
         }
 
 

@@ -15,9 +15,12 @@ SIZES = [(14, 14), (10, 23), (9, 5)]
 # Of every attention, the forms that it takes by place and by option: name, place, arguments.
 FORMS = {
     "pale": ("pale", Place(0, 0), {}),
+    "pale, pooled by 2": ("pale", Place(0, 0), {"pooling": 2}),
+    "pale, pooled by 3": ("pale", Place(0, 0), {"pooling": 3, "pale_size": 3}),
     "pale_vanilla": ("pale_vanilla", Place(0, 0), {}),
     "pale_sequential, rows": ("pale_sequential", Place(0, 0), {}),
     "pale_sequential, columns": ("pale_sequential", Place(0, 1), {}),
+    "pale_sequential, pooled": ("pale_sequential", Place(0, 1), {"pooling": 4}),
     "global": ("global", Place(0, 0), {}),
     "axial, height": ("axial", Place(0, 0), {}),
     "axial, width": ("axial", Place(0, 1), {}),
@@ -64,7 +67,7 @@ def expected_outputs(layer, x):
         name: attention_oracle.dense(getattr(layer, name), x) for name in ("query", "key", "value")
     }
     out = oracle.pale_outputs(
-        *weights.values(), layer.num_heads, layer.pale_size, layer.implementation
+        *weights.values(), layer.num_heads, layer.pale_size, layer.implementation, layer.pooling
     )
     return attention_oracle.dense(layer.output_projection, out)
 
