@@ -1,6 +1,7 @@
 """Pale-shaped self-attention (PS-Attention), Wu et al. 2022, section 3.2."""
 
-import functools
+import collections.abc
+import typing
 
 import keras
 from keras import ops
@@ -13,6 +14,22 @@ from pale_tf.pooling import pool_columns, pool_rows
 from pale_tf.sizes import ceil_div
 
 IMPLEMENTATIONS = ("parallel", "vanilla", "sequential_row", "sequential_column")
+
+
+class Groups(typing.NamedTuple):
+    """Groups of the tokens of a map, row groups for example.
+
+    Attributes:
+        of_queries: From a map `[B, H, W, D]`, the queries of the groups, `[B, N·heads, L, d]`.
+        of_context: From such a map, their keys or values, `[B, N·heads, M, d]`.
+        to_map: From what the queries receive, the map.
+        bias: Summand of the scores that hides padding, or None.
+    """
+
+    of_queries: collections.abc.Callable
+    of_context: collections.abc.Callable
+    to_map: collections.abc.Callable
+    bias: typing.Any
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
@@ -70,53 +87,80 @@ class PSAttention(Attention):
         self.halves = 2 if implementation == "parallel" else 1
 
     def attend(self, query, key, value, training=None):
-        rows = functools.partial(self._attend_rows, training=training)
-        columns = functools.partial(self._attend_columns, training=training)
-        if self.implementation == "parallel":
-            return self.attend_in_halves(query, key, value, rows, columns)
+        def attend_inside(groups, query, key, value):
+            outputs = self.softmax_attention(
+                groups.of_queries(query),
+                groups.of_context(key),
+                groups.of_context(value),
+                groups.bias,
+                training,
+            )
+            return groups.to_map(outputs)
+
+        return self._in_parts(attend_inside, query, key, value)
+
+    def _in_parts(self, function, *maps):
+        """Applies a function to every kind of groups and to its part of the channels, and joins."""
+        _, height, width, _ = ops.shape(maps[0])
+        kinds = self._groups(height, width)
+        if len(kinds) == 1:
+            return function(*kinds, *maps)
+        parts = zip(*(ops.split(x, len(kinds), axis=-1) for x in maps), strict=True)
+        outputs = [function(groups, *part) for groups, part in zip(kinds, parts, strict=True)]
+        return ops.concatenate(outputs, axis=-1)
+
+    def _groups(self, height, width):
+        """The kinds of groups that the parts of the channels attend in."""
         if self.implementation == "vanilla":
-            return self._attend_pales(query, key, value, training)
-        attend = rows if self.implementation == "sequential_row" else columns
-        return attend(query, key, value)
+            return [self._pales(height, width)]
+        rows, columns = self._rows(height, width), self._columns(height, width)
+        chosen = {"sequential_row": [rows], "sequential_column": [columns]}
+        return chosen.get(self.implementation, [rows, columns])
 
-    def _attend_rows(self, query, key, value, training):
-        """Attention inside row groups: three times `[B, H, W, D]` -> `[B, H, W, D]`."""
-        _, height, width, _ = ops.shape(query)
-        groups = ceil_div(height, self.pale_rows)
-        if self.pooling > 1:
-            key, value = (pool_rows(x, self.pooling) for x in (key, value))
-        outputs = self.softmax_attention(
-            *(partition.group_rows(x, groups, self.group_heads) for x in (query, key, value)),
-            mask_bias(partition.row_mask(height, ops.shape(key)[2], groups), self.group_heads),
-            training,
+    def _rows(self, height, width):
+        groups, heads = ceil_div(height, self.pale_rows), self.group_heads
+
+        def of_context(x):
+            x = pool_rows(x, self.pooling) if self.pooling > 1 else x
+            return partition.group_rows(x, groups, heads)
+
+        mask = partition.row_mask(height, ceil_div(width, self.pooling), groups)
+        return Groups(
+            lambda x: partition.group_rows(x, groups, heads),
+            of_context,
+            lambda x: partition.ungroup_rows(x, height, width, groups, heads),
+            mask_bias(mask, heads),
         )
-        return partition.ungroup_rows(outputs, height, width, groups, self.group_heads)
 
-    def _attend_columns(self, query, key, value, training):
-        """Attention inside column groups: three times `[B, H, W, D]` -> `[B, H, W, D]`."""
-        _, height, width, _ = ops.shape(query)
-        groups = ceil_div(width, self.pale_columns)
-        if self.pooling > 1:
-            key, value = (pool_columns(x, self.pooling) for x in (key, value))
-        outputs = self.softmax_attention(
-            *(partition.group_columns(x, groups, self.group_heads) for x in (query, key, value)),
-            mask_bias(partition.column_mask(ops.shape(key)[1], width, groups), self.group_heads),
-            training,
+    def _columns(self, height, width):
+        groups, heads = ceil_div(width, self.pale_columns), self.group_heads
+
+        def of_context(x):
+            x = pool_columns(x, self.pooling) if self.pooling > 1 else x
+            return partition.group_columns(x, groups, heads)
+
+        mask = partition.column_mask(ceil_div(height, self.pooling), width, groups)
+        return Groups(
+            lambda x: partition.group_columns(x, groups, heads),
+            of_context,
+            lambda x: partition.ungroup_columns(x, height, width, groups, heads),
+            mask_bias(mask, heads),
         )
-        return partition.ungroup_columns(outputs, height, width, groups, self.group_heads)
 
-    def _attend_pales(self, query, key, value, training):
-        """Attention inside whole pales: three times `[B, H, W, D]` -> `[B, H, W, D]`."""
-        _, height, width, _ = ops.shape(query)
+    def _pales(self, height, width):
         groups = partition.pale_count(height, width, self.pale_rows, self.pale_columns)
         heads = self.group_heads
-        outputs = self.softmax_attention(
-            *(partition.group_pales(x, groups, heads) for x in (query, key, value)),
-            mask_bias(partition.pale_mask(height, width, groups), heads),
-            training,
+
+        def group(x):
+            return partition.group_pales(x, groups, heads)
+
+        def to_map(x):
+            by_row, by_column = partition.ungroup_pales(x, height, width, groups, heads)
+            return (by_row + by_column) / 2
+
+        return Groups(
+            group, group, to_map, mask_bias(partition.pale_mask(height, width, groups), heads)
         )
-        by_row, by_column = partition.ungroup_pales(outputs, height, width, groups, heads)
-        return (by_row + by_column) / 2
 
     def get_config(self):
         return {
