@@ -20,7 +20,7 @@ import matplotlib.pyplot as plt
 from matplotlib.ticker import LogLocator, ScalarFormatter
 
 from benchmarks import counts
-from benchmarks.peers import FLOPS, has_peers
+from benchmarks.peers import FLOPS, has_onnx, has_peers
 from benchmarks.reports import parse_flags, publish
 from benchmarks.timing import in_words, instruction_sets, interleave, origin, speed
 from benchmarks.worker import staff, together
@@ -99,7 +99,8 @@ def swin_forms(quick):
     if shutil.which("g++"):
         compiled = Form("benchmarks.peers:swin_inference", (True,), network="swin_t")
         forms[f"{SWIN}, torch.compile"] = compiled
-    forms[f"{SWIN}, ONNX Runtime"] = Form("benchmarks.peers:swin_onnx", network="swin_t")
+    if has_onnx():
+        forms[f"{SWIN}, ONNX Runtime"] = Form("benchmarks.peers:swin_onnx", network="swin_t")
     for precision, ending in precisions().items():
         forms[f"{SWIN}, OpenVINO{ending}"] = Form(
             "benchmarks.peers:swin_openvino", (precision,), network="swin_t", precision=precision

@@ -7,7 +7,6 @@ import numpy as np
 
 from benchmarks.artifacts import SIZE, images_of
 from export.intermediate import conversion
-from export.intermediate.quantization import quantize
 from export.litert.conversion import convert
 from export.litert.quantization import apply_static, calibrate, quantize_dynamic
 from export.network import inference_network, served
@@ -72,7 +71,6 @@ def write_openvino(network, folder, batches, precision="float32", task=TASK):
     for batch in batches:
         path = pathlib.Path(folder, str(batch))
         path.mkdir(parents=True)
-        model = conversion.convert(fused, task, batch, precision)
-        if precision == "int8":
-            model = quantize(model, images_of(CALIBRATION_IMAGES, SIZE))
+        images = images_of(CALIBRATION_IMAGES, SIZE)
+        model = conversion.convert(fused, task, batch, precision, images)
         conversion.write(model, path, compressed=False)

@@ -29,9 +29,12 @@ def matrix_product():
 
 def has_peers():
     """Whether the extra `peers` is installed."""
-    return all(
-        map(importlib.util.find_spec, ("onnxruntime", "onnxscript", "torch", "transformers"))
-    )
+    return all(map(importlib.util.find_spec, ("torch", "transformers")))
+
+
+def has_onnx():
+    """Whether ONNX Runtime is installed, and what converts to it."""
+    return all(map(importlib.util.find_spec, ("onnx", "onnxruntime")))
 
 
 def swin_t():
@@ -66,20 +69,19 @@ def swin_onnx():
 
     @functools.cache
     def session(batch):
-        images = torch.randn(batch, 3, 224, 224)
+        model = swin_t().eval()
+        images = torch.randn(batch, 3, 224, 224)  # like the weights, from the seed
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = len(os.sched_getaffinity(0))
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
             file = os.path.join(folder, "swin.onnx")
-            torch.onnx.export(
-                swin_t().eval(), (images,), file, input_names=["images"], dynamo=False
-            )
+            torch.onnx.export(model, (images,), file, input_names=["images"], dynamo=False)
             opened = onnxruntime.InferenceSession(file, options, ["CPUExecutionProvider"])
         return opened, {"images": images.numpy()}
 
     def run(batch):
         opened, inputs = session(batch)
-        opened.run(None, inputs)
+        return opened.run(None, inputs)[0]
 
     return run
 

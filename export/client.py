@@ -1,4 +1,7 @@
-"""Asks TF Serving about images: `python export/client.py --model NAME IMAGE…`."""
+"""Asks a model server about images: `python export/client.py --model NAME IMAGE…`.
+
+The server is TF Serving, or OpenVINO Model Server with a model of files.
+"""
 
 import argparse
 import contextlib
@@ -206,7 +209,7 @@ def batches(paths, size):
 def ask(client, paths):
     """Answers to a few images; a `ProgramError` in place of each that has none.
 
-    One image that cannot be decoded makes the server refuse all; then each is sent by itself.
+    A server refuses all if it cannot decode one, or takes only one: then each is sent by itself.
     """
     from export.serving.clients import RefusedError
 

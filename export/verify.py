@@ -56,6 +56,8 @@ def artifact_path(text):
     path = pathlib.Path(text)
     if path.suffix == ".tflite" and path.is_file():
         return path
+    if path.name in (SAVED_MODEL_FILE, OPENVINO_FILE):
+        path = path.parent
     if any((path / file).is_file() for file in (SAVED_MODEL_FILE, OPENVINO_FILE)):
         return path
     raise argparse.ArgumentTypeError(

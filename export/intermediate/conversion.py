@@ -9,10 +9,15 @@ from common.errors import SettingError, WriteError
 from export.intermediate.kernels import rewrite
 from export.network import served
 from export.serving.signatures import concrete, images_spec, write_model
-from export.verification.running import OPENVINO_FILE, OPENVINO_PRECISION, openvino_hints
+from export.verification.running import (
+    OPENVINO_FILE,
+    OPENVINO_PRECISION,
+    openvino_hints,
+    openvino_reason,
+)
 
 
-def convert(network, task, batch, precision):
+def convert(network, task, batch, precision, images=None):
     """Converts a network to an `openvino.Model`.
 
     Args:
@@ -20,7 +25,8 @@ def convert(network, task, batch, precision):
         task: Its `Task`.
         batch: Images in a batch, or None for any number. OpenVINO makes larger and faster kernels
             of operations whose shapes it knows.
-        precision: To be recorded in the model. The numbers stay float32.
+        precision: To be recorded in the model. The numbers stay float32, but in int8.
+        images: float32 `[N, S, S, 3]` to calibrate int8 with.
 
     Returns:
         An `openvino.Model` from `images` to what the signature `serving_default` gives, in the
@@ -39,8 +45,14 @@ def convert(network, task, batch, precision):
             model = openvino.Core().read_model(folder)
             model.validate_nodes_and_infer_types()
         except RuntimeError as error:
-            raise SettingError(f"argument RUN: OpenVINO cannot read it: {reason(error)}") from error
+            raise SettingError(
+                f"argument RUN: OpenVINO cannot read it: {openvino_reason(error)}"
+            ) from error
     rewrite(model, convolutions=precision != "int8")
+    if precision == "int8":
+        from export.intermediate.quantization import quantize  # NNCF takes seconds to import
+
+        model = quantize(model, images)
     model.set_rt_info(precision, OPENVINO_PRECISION)
     return model
 
@@ -59,7 +71,7 @@ def write(model, folder, compressed):
     try:
         openvino.save_model(model, os.fspath(folder / OPENVINO_FILE), compress_to_fp16=compressed)
     except RuntimeError as error:
-        raise WriteError(f"cannot write {folder}: {reason(error)}") from error
+        raise WriteError(f"cannot write {folder}: {openvino_reason(error)}") from error
 
 
 def hints_of(file):
@@ -85,8 +97,3 @@ def _tensor(output):
     if output.element_type != openvino.Type.string:
         kind = output.element_type.to_dtype().name
     return f"{output.any_name} {kind} [{', '.join(sizes)}]"
-
-
-def reason(error):
-    """The reason in an error of OpenVINO: its last line."""
-    return str(error).strip().splitlines()[-1].strip()

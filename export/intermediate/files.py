@@ -7,25 +7,27 @@ from openvino import opset15 as ops
 from common.preparation import crop_fraction_of
 from export.verification.running import FILES_INPUT, OPENVINO_PRECISION, OPENVINO_SIZE
 
+LONGEST = 4  # times the short side of an image: the rest of its length is cut off
+
 
 def serve_files(model, task, trained):
     """Makes a model of a decoded file from one of prepared images.
 
-    OpenVINO Model Server decodes a JPEG or PNG file where a model takes maps of any height and
-    width, channels last, and gives it blue first: its documentation, "Support for Binary Encoded
-    Image Input Data".
+    OpenVINO Model Server decodes a JPEG or PNG file where a model takes maps of any size, channels
+    last, and gives it blue first: its documentation, "Support for Binary Encoded Image Input Data".
 
     Args:
-        model: An `openvino.Model` of one image, float32 `[1, S, S, 3]`, to all outputs of the task.
+        model: An `openvino.Model` of one image, float32 `[1, S, S, 3]`, to the outputs of the
+            task's `serving_default`.
         task: A `Task` that has `file_answer`.
         trained: The `Trained`.
 
     Returns:
-        An `openvino.Model` of float32 `[1, H, W, 3]`, values in 0..255, to what the signature
+        An `openvino.Model` of float32 `[1, H, W, C]`, values in 0..255, to what the signature
         `serve_bytes` gives.
     """
     size = model.input().partial_shape[1].get_length()
-    pixels = ops.parameter([1, -1, -1, 3], np.float32, name=FILES_INPUT)
+    pixels = ops.parameter([1, -1, -1, -1], np.float32, name=FILES_INPUT)
     pixels.output(0).set_names({FILES_INPUT})
     served = model.clone()
     (images,) = served.get_parameters()
@@ -44,19 +46,30 @@ def serve_files(model, task, trained):
 def prepare(pixels, size, crop_fraction):
     """What `common.preparation.evaluation_image` does, for a file that need not be turned.
 
+    Of an image that is more than four times as long as wide, the ends are cut off first: scaled,
+    they could take gigabytes, and the crop does not show them.
+
     Args:
-        pixels: float32 `[1, H, W, 3]`, blue first.
+        pixels: float32 `[1, H, W, channels]`: gray, or blue first, then green, red, and perhaps
+            transparency, which is left out.
         size, crop_fraction: As there.
 
     Returns:
         float32 `[1, size, size, 3]`, red first.
     """
-    short = round(size / crop_fraction)
-    image = ops.gather(pixels, ops.constant([2, 1, 0]), ops.constant(3))
-    sides = ops.convert(ops.slice(ops.shape_of(pixels), [1], [3], [1], [0]), "f64")
-    smaller = ops.reduce_min(sides, [0], True)
-    ratio = ops.divide(ops.multiply(sides, ops.constant(np.float64(short))), smaller)
-    scaled = ops.maximum(ops.round(ratio, "half_to_even"), ops.constant(np.float64(short)))
+    shape = ops.shape_of(pixels)
+    last = ops.subtract(ops.slice(shape, [3], [4], [1], [0]), ops.constant(1))
+    image = ops.gather(pixels, ops.minimum(ops.constant([2, 1, 0]), last), ops.constant(3))
+
+    sides = ops.slice(shape, [1], [3], [1], [0])
+    longest = ops.multiply(ops.reduce_min(sides, [0], True), ops.constant(LONGEST))
+    cut = ops.divide(ops.maximum(ops.subtract(sides, longest), ops.constant(0)), ops.constant(2))
+    image = ops.slice(image, cut, ops.subtract(sides, cut), [1, 1], [1, 2])
+
+    short = np.float64(round(size / crop_fraction))
+    sides = ops.convert(ops.slice(ops.shape_of(image), [1], [3], [1], [0]), "f64")
+    ratio = ops.divide(ops.multiply(sides, ops.constant(short)), ops.reduce_min(sides, [0], True))
+    scaled = ops.maximum(ops.round(ratio, "half_to_even"), ops.constant(short))
     scaled = ops.convert(scaled, "i64")
     image = ops.interpolate(image, scaled, "bilinear_pillow", "sizes", axes=[1, 2])
     begin = ops.divide(ops.subtract(scaled, ops.constant(size)), ops.constant(2))

@@ -1,5 +1,7 @@
 """Rewriting of an OpenVINO model into what OpenVINO's CPU plug-in has its fastest kernels for."""
 
+import math
+
 import numpy as np
 from openvino import opset13 as ops
 from openvino.passes import AnyInput, Manager, Matcher, MatcherPass, WrapType, consumers_count
@@ -68,18 +70,22 @@ class _Rewriting(MatcherPass):
 def _layer_norm():
     """Deviation from the mean over its root mean square."""
     x, axis, square_axis, epsilon, power = AnyInput(), *(_constant() for _ in range(4))
-    deviation = _node("Subtract", x, _node("ReduceMean", x, axis))
+    mean = _node("ReduceMean", x, axis)
+    deviation = _node("Subtract", x, mean)
     variance = _node("ReduceMean", _node("Multiply", deviation, deviation), square_axis)
     scale = _node("Power", _node("Add", variance, epsilon), power)
 
-    def make_mvn(x, axis, square_axis, epsilon, power, whole):
+    def make_mvn(x, axis, square_axis, epsilon, power, mean, variance, whole):
         axes = _values(axis).reshape(-1)
-        if _values(power) != -0.5 or not np.array_equal(axes, _values(square_axis).reshape(-1)):
+        kept = all(part.get_node().get_attributes()["keep_dims"] for part in (mean, variance))
+        same = np.array_equal(axes, _values(square_axis).reshape(-1))
+        if not (kept and same and _is(power, -0.5) and _values(epsilon).size == 1):
             return None
-        return ops.mvn(x, axes, True, float(_values(epsilon)), "inside_sqrt")
+        return ops.mvn(x, axes, True, _values(epsilon).item(), "inside_sqrt")
 
     parts = {"x": x, "axis": axis, "square_axis": square_axis, "epsilon": epsilon, "power": power}
-    return _Rewriting(parts | {"whole": _node("Multiply", deviation, scale)}, make_mvn)
+    parts |= {"mean": mean, "variance": variance, "whole": _node("Multiply", deviation, scale)}
+    return _Rewriting(parts, make_mvn)
 
 
 def _gelu():
@@ -89,8 +95,9 @@ def _gelu():
     whole = _node("Multiply", _node("Multiply", x, half), _node("Subtract", one, erf))
 
     def make_gelu(x, half, one, root, whole):
-        found = [_values(constant) for constant in (half, one, root)]
-        return ops.gelu(x, "erf") if np.allclose(found, [0.5, 1, 0.5**0.5], rtol=1e-6) else None
+        return (
+            ops.gelu(x, "erf") if _is(half, 0.5) and _is(one, 1) and _is(root, 0.5**0.5) else None
+        )
 
     return _Rewriting({"x": x, "half": half, "one": one, "root": root, "whole": whole}, make_gelu)
 
@@ -111,7 +118,7 @@ def _point_wise(activated):
             return None
         weights = weights if flags["transpose_b"] else weights.T
         units, channels = weights.shape
-        if _values(bias).size != units:
+        if _values(bias).size != units or _values(bias).shape[-1:] != (units,):
             return None
         # All tokens in one row of a map. The plug-in keeps channels last: no data is moved.
         row = ops.transpose(ops.reshape(tokens, [1, 1, -1, channels], False), [0, 3, 1, 2])
@@ -132,6 +139,11 @@ def _constant():
 
 def _node(kind, *inputs):
     return WrapType(f"opset13.{kind}", list(inputs))
+
+
+def _is(output, value):
+    """Whether a constant is one number, but for rounding."""
+    return _values(output).size == 1 and math.isclose(_values(output).item(), value, rel_tol=1e-6)
 
 
 def _values(output):

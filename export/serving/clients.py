@@ -1,4 +1,5 @@
-"""Clients of TF Serving, by gRPC and by REST, for the signature `serve_bytes`."""
+"""Clients of TF Serving, and of servers that speak like it, by gRPC and by REST, for the signature
+`serve_bytes`."""
 
 import base64
 import contextlib

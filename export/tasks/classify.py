@@ -83,14 +83,11 @@ def compare(found, expected):
     error = comparison.largest_error(found, expected, absolute=("logits", "probabilities"))
     difference = found["logits"] - expected["logits"]
     spread = expected["logits"].std(axis=1, keepdims=True)
-    best = np.sort(expected["probabilities"], axis=1)[:, -2:]
-    decided = best[:, 1] - best[:, 0] >= MARGIN
     same = found["logits"].argmax(axis=1) == expected["logits"].argmax(axis=1)
     return {
         "error": error,
         "noise": float(np.sqrt(np.mean((difference / spread) ** 2))),
-        "agreement": float(same[decided].mean()) if decided.any() else None,
-        "decided": int(decided.sum()),
+        **agreement(same, is_decided(expected)),
     }
 
 
@@ -102,7 +99,7 @@ def answer(encoded, run, size, trained):
 
 
 def file_answer(outputs, trained):
-    """What `answer` gives, by OpenVINO."""
+    """What `answer` gives, by OpenVINO. Imported here, for clients need no OpenVINO."""
     from openvino import opset15 as ops
 
     from export.intermediate.files import gather_texts
@@ -122,7 +119,8 @@ def compare_answers(answers, expected, trained):
         trained: The `Trained`.
 
     Returns:
-        Dict of `error`, the largest difference of the score of any label that was given.
+        Dict of `error`, the largest difference of the score of any label that was given; and
+        `agreement` and `decided`, as `compare` has them.
     """
     labels = np.char.encode(labels_of(trained))
     best = -np.sort(-expected["probabilities"], axis=1)
@@ -132,7 +130,22 @@ def compare_answers(answers, expected, trained):
         errors += list(abs(scores - highest[: len(scores)]))
         for label, score in zip(classes, scores, strict=True):  # of a label that occurs twice, any
             errors.append(abs(probabilities[labels == label] - score).min(initial=1.0))
-    return {"error": float(max(errors))}
+    decided = is_decided(expected)
+    same = answers["classes"][:, 0] == labels[expected["probabilities"].argmax(axis=1)]
+    return {"error": float(max(errors)), **agreement(same, decided)}
+
+
+def is_decided(expected):
+    """Whether the network is decided on an image, `[N]`: see `MARGIN`."""
+    best = np.sort(expected["probabilities"], axis=1)[:, -2:]
+    return best[:, 1] - best[:, 0] >= MARGIN
+
+
+def agreement(same, decided):
+    """`agreement` and `decided` of `compare`, from whether the best class of an image is the same,
+    and from `is_decided`."""
+    share = float(same[decided].mean()) if decided.any() else None
+    return {"agreement": share, "decided": int(decided.sum())}
 
 
 def lines(answer):

@@ -7,13 +7,13 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
 from common.errors import SettingError
-from export.intermediate.conversion import reason
 from export.verification.running import (
     FILES_INPUT,
     OPENVINO_FILE,
     OPENVINO_PRECISION,
     OPENVINO_PRECISIONS,
     OPENVINO_SIZE,
+    openvino_reason,
 )
 
 
@@ -71,16 +71,19 @@ def _describe_openvino(folder):
         model = openvino.Core().read_model(folder / OPENVINO_FILE)
         precision = model.get_rt_info(OPENVINO_PRECISION).astype(str)
         batch, size, *_ = model.input().partial_shape
+        of_files = model.input().any_name == FILES_INPUT
+        size = model.get_rt_info(OPENVINO_SIZE).astype(int) if of_files else _length(size)
     except RuntimeError as error:
-        raise ValueError(reason(error)) from error
+        raise ValueError(openvino_reason(error)) from error
     if precision not in OPENVINO_PRECISIONS:
         raise ValueError(f"it is of an unknown precision, {precision!r}")
-    described = {} if batch.is_dynamic else {"batch": batch.get_length()}
-    if model.input().any_name == FILES_INPUT:
-        size = model.get_rt_info(OPENVINO_SIZE).astype(int)
-    else:
-        size = None if size.is_dynamic else size.get_length()
-    return {"size": size, "precision": precision, **described}
+    fixed = {} if batch.is_dynamic else {"batch": batch.get_length()}
+    return {"size": size, "precision": precision, **fixed}
+
+
+def _length(dimension):
+    """Length of a dimension of an OpenVINO model, None for any."""
+    return None if dimension.is_dynamic else dimension.get_length()
 
 
 def _describe_lite(file):

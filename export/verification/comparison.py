@@ -84,7 +84,7 @@ def check_shapes(found, expected):
     for name, value in found.items():
         if name not in expected or expected[name].shape != value.shape:
             raise ProgramError(
-                f"the artifact's {name} {list(value.shape)} is not an output of the network's"
+                f"the network in RUN has no output like the artifact's {name} {list(value.shape)}"
             )
 
 

@@ -148,20 +148,24 @@ def run_openvino(file, images):
         return {output.any_name: value.copy() for output, value in answers.items()}
 
     if model.input().any_name == FILES_INPUT:
-        name, one = "serve_bytes", images[:1]
-        decoded = [np.ascontiguousarray(image[None, :, :, ::-1]) for image in cut(images)]
-        answers = [infer(image) for image in decoded]
+        name, timed = "serve_bytes", images[:1]
+        answers = [infer(as_decoded(image)) for image in cut(images)]
         results = {key: np.concatenate([a[key] for a in answers]) for key in answers[0]}
     else:
         batch = model.input().partial_shape[0]
-        at_once, one = (len(images), 1) if batch.is_dynamic else (batch.get_length(),) * 2
-        name, one = "serving_default", np.repeat(images[:1], one, axis=0)
-        results = in_batches(infer, images, at_once)
+        size = None if batch.is_dynamic else batch.get_length()
+        name, timed = "serving_default", np.repeat(images[:1], size or 1, axis=0)
+        results = in_batches(infer, images, size or len(images))
     report = {
-        "milliseconds": latency(lambda: request.infer([one])),
+        "milliseconds": latency(lambda: request.infer([timed])),
         "operations": len(compiled.get_runtime_model().get_ops()),
     }
     return {f"{name}/{key}": plain(value) for key, value in results.items()}, {name: report}
+
+
+def as_decoded(image):
+    """An image as OpenVINO Model Server decodes a file: a batch of one, blue first."""
+    return np.ascontiguousarray(image[None, :, :, ::-1])
 
 
 def openvino_hints(model):
@@ -171,6 +175,11 @@ def openvino_hints(model):
     """
     precision = model.get_rt_info(OPENVINO_PRECISION).astype(str)
     return {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bfloat16" else "f32"}
+
+
+def openvino_reason(error):
+    """The reason in an error of OpenVINO: its last line."""
+    return str(error).strip().splitlines()[-1].strip()
 
 
 def latency(call):

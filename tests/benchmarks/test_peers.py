@@ -39,9 +39,13 @@ def test_upernet_has_as_many_parameters_as_ours():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("make", [peers.swin_onnx, lambda: peers.swin_openvino("int8")])
-def test_swin_runs_in_other_engines(make):
+def test_onnx_runtime_gives_the_numbers_of_pytorch():
     """pip install -e ".[peers]"."""
-    for package in ("torch", "transformers", "onnx", "onnxruntime"):
+    for package in ("transformers", "onnx", "onnxruntime"):
         pytest.importorskip(package)
-    make()(2)
+    torch = pytest.importorskip("torch")
+    found = peers.swin_onnx()(2)
+    model = peers.swin_t().eval()  # the same weights, for it sets the seed
+    images = torch.randn(2, 3, 224, 224)
+    with torch.inference_mode():
+        np.testing.assert_allclose(found, model(pixel_values=images).logits, atol=1e-4)

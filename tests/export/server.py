@@ -66,10 +66,12 @@ class FilesModel(Model):
     def answer(self, image_bytes):
         try:
             (content,) = image_bytes.numpy()
-            image = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"), "float32")
+            image = np.asarray(Image.open(io.BytesIO(content)), "float32")
         except (ValueError, OSError) as error:
             raise tf.errors.InvalidArgumentError(None, None, str(error)) from error
-        answers = self.compiled(image[None, :, :, ::-1])
+        image = image if image.ndim == 3 else image[:, :, None]
+        channels = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}[image.shape[2]]  # as OpenCV has them
+        answers = self.compiled(image[None, :, :, channels])
         return {output.any_name: tf.constant(value) for output, value in answers.items()}
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import openvino
 import pytest
 
+from common.errors import ProgramError
 from common.trained import load_trained
 from export import openvino as program
 from export import verify
@@ -128,21 +129,35 @@ def test_int8_wants_images(run, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    ("precision", "batch", "noise", "count"),
+    ("precision", "hint", "noise"),
     [
-        ("bfloat16", 1, 0.1, 1),
-        ("bfloat16", 1, 0.02, 0),
-        ("bfloat16", 1, None, 0),
-        ("bfloat16", None, 0.1, 0),
-        ("float16", 1, 0.1, 0),
+        ("bfloat16", "--batch any", 0.02),
+        ("bfloat16", "--batch any", None),
+        ("bfloat16", None, 0.1),
+        ("float16", "--batch any", 0.1),
     ],
 )
-def test_the_noise_of_openvinos_bug_is_refused_with_a_way_out(precision, batch, noise, count):
-    texts = program.missed_noise(
-        {"signatures": {"serving_default": {"noise": noise}}}, precision, batch
-    )
-    assert len(texts) == count
-    assert all("--batch any" in text for text in texts)
+def test_what_does_not_show_openvinos_bug_passes(precision, hint, noise):
+    result = {"missed": [], "signatures": {"serving_default": {"noise": noise}}}
+    program.check_bounds(result, precision, hint)
+
+
+def test_the_noise_of_openvinos_bug_is_refused_with_a_way_out():
+    result = {"missed": [], "signatures": {"serving_default": {"noise": 0.1}}}
+    with pytest.raises(ProgramError, match=r"noise is 0\.1; --batch any avoids a bug"):
+        program.check_bounds(result, "bfloat16", "--batch any")
+
+
+def test_a_model_of_files_with_wrong_labels_is_no_version(run, tmp_path, monkeypatch, capsys):
+    from export.intermediate import files
+
+    original = files.gather_texts
+    monkeypatch.setattr(files, "gather_texts", lambda texts, at: original(texts[::-1], at))
+    with pytest.raises(SystemExit):
+        program.main([str(run), "--out", str(tmp_path / "x"), "--files", "--precision", "float16"])
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert re.search("the OpenVINO model is wrong: serve_bytes: agreement is 0", error), error
+    assert list((tmp_path / "x").iterdir()) == []
 
 
 @pytest.mark.slow
@@ -182,10 +197,10 @@ def test_a_model_of_files_has_a_size_of_its_own(run, tmp_path, capsys):
     assert result["signatures"]["serve_bytes"]["error"] < 1e-2
     card = json.loads((version / "assets.extra" / "model_card.json").read_text())
     assert card["signatures"] == {
-        "serve_bytes": "image_bytes float32 [1, any, any, 3] → "
+        "serve_bytes": "image_bytes float32 [1, any, any, any] → "
         "classes string [1, 5], scores float32 [1, 5]"
     }
-    assert list(card["verification"]["signatures"]) == ["serve_bytes", "serving_default"]
+    assert list(card["verification"]["signatures"]) == ["serve_bytes"]
     assert "export/client.py --model x" in capsys.readouterr().out
 
 
@@ -193,7 +208,7 @@ def test_a_task_whose_answer_openvino_cannot_make_is_refused(segmenter_run, tmp_
     with pytest.raises(SystemExit):
         program.main([str(segmenter_run), "--out", str(tmp_path / "x"), "--files"])
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "argument --files: OpenVINO cannot answer for the task segment" in error
+    assert "only classifiers take files in OpenVINO; leave it out for the task segment" in error
 
 
 def test_a_name_belongs_to_one_server(run, tmp_path, capsys):

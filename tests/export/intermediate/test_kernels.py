@@ -38,17 +38,18 @@ def run(model, *inputs):
 
 
 @pytest.mark.parametrize(
-    ("batch", "precision", "products"), [(2, "float32", 1), (2, "int8", 4), (None, "float32", 4)]
+    ("batch", "precision", "products", "error"),
+    [(2, "float32", 1, 1e-5), (2, "int8", 4, 0.05), (None, "float32", 4, 1e-5)],
 )
-def test_converted_networks_keep_their_numbers(network, batch, precision, products):
-    model = convert(network, Task(), batch, precision)
+def test_converted_networks_keep_their_numbers(network, batch, precision, products, error):
+    images = np.random.default_rng(0).uniform(0, 255, (2, 6, 5, 3)).astype("float32")
+    model = convert(network, Task(), batch, precision, images)
     count = kinds(model)
     assert (count["MVN"], count["Gelu"], count["Erf"], count["Power"]) == (1, 1, 0, 0)
     assert (count["MatMul"], count["Convolution"]) == (products, 4 - products)
-    images = np.random.default_rng(0).uniform(0, 255, (2, 6, 5, 3)).astype("float32")
     expected = network.predict(images, verbose=0)["scores"]
     found = run(model, images)
-    np.testing.assert_allclose(found, expected, atol=1e-5 * abs(expected).max())
+    np.testing.assert_allclose(found, expected, atol=error * abs(expected).max())
     assert model.outputs[0].any_name == "scores"
 
 
@@ -63,10 +64,10 @@ def constant(value):
     return ops.constant(np.float32(value))
 
 
-def like_a_norm(x, axis, square_axis, power):
-    deviation = ops.subtract(x, ops.reduce_mean(x, [axis], True))
+def like_a_norm(x, axis, square_axis, power, keep=True, epsilon=0.1):
+    deviation = ops.subtract(x, ops.reduce_mean(x, [axis], keep))
     variance = ops.reduce_mean(ops.multiply(deviation, deviation), [square_axis], True)
-    return ops.multiply(deviation, ops.power(ops.add(variance, constant(0.1)), constant(power)))
+    return ops.multiply(deviation, ops.power(ops.add(variance, constant(epsilon)), constant(power)))
 
 
 def like_a_gelu(x, half, one):
@@ -88,14 +89,18 @@ def like_a_layer(x, units, transposed=False, bias=None, taken_twice=False):
         (lambda x: like_a_norm(x, -1, -1, -0.5), "MVN", 1),
         (lambda x: like_a_norm(x, 0, 0, -0.5), "MVN", 1),
         (lambda x: like_a_norm(x, -1, 0, -0.5), "MVN", 0),
+        (lambda x: like_a_norm(x, 0, 0, -0.5, keep=False), "MVN", 0),
+        (lambda x: like_a_norm(x, -1, -1, -0.5, epsilon=[[0.1], [0.2], [0.3], [0.4]]), "MVN", 0),
         (lambda x: like_a_norm(x, -1, -1, -1.0), "MVN", 0),
         (lambda x: like_a_gelu(x, 0.5, 1.0), "Gelu", 1),
         (lambda x: like_a_gelu(x, 0.5, 1.5), "Gelu", 0),
+        (lambda x: like_a_gelu(x, [0.5] * 6, 1.0), "Gelu", 0),
         (lambda x: like_a_gelu(x, 1.0, 1.0), "Gelu", 0),
         (lambda x: like_a_layer(x, 9), "Convolution", 1),
         (lambda x: like_a_layer(x, 9, transposed=True), "Convolution", 1),
         (lambda x: like_a_gelu(like_a_layer(x, 9), 0.5, 1.0), "Convolution", 1),
         (lambda x: like_a_layer(x, 9, bias=[[3.0]]), "Convolution", 0),
+        (lambda x: like_a_layer(x, 4, bias=[[1.0], [2.0], [3.0], [4.0]]), "Convolution", 0),
         (lambda x: like_a_layer(x, 9, bias=np.ones((4, 9))), "Convolution", 0),
         (lambda x: like_a_layer(x, 9, taken_twice=True), "Convolution", 0),
     ],

@@ -98,7 +98,9 @@ def test_labels_and_scores_of_bytes_are_those_of_the_network(network):
     scores = np.take_along_axis(probabilities, order, axis=1)
     classes = np.char.encode(trained.labels)[order]
     answers = {"classes": classes, "scores": scores}
-    assert TASK.compare_answers(answers, expected, trained)["error"] < 1e-6
+    figures = TASK.compare_answers(answers, expected, trained)
+    assert figures["error"] < 1e-6
+    assert figures["agreement"] == 1.0
     wrong = np.where(classes == b"ant", b"crane", b"ant")
     answers = {"classes": wrong, "scores": scores}
     assert TASK.compare_answers(answers, expected, trained)["error"] > 1e-3

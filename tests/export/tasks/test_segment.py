@@ -79,7 +79,7 @@ def test_figures(expected):
     scores = {"probabilities": expected["probabilities"][..., ::-1], "logits": logits}
     middle = (expected["classes"] == 1).mean()
     assert TASK.compare(scores, expected)["agreement"] == pytest.approx(middle)
-    with pytest.raises(ProgramError, match=r"classes .* is not an output"):
+    with pytest.raises(ProgramError, match=r"no output like the artifact.s classes"):
         TASK.compare({"classes": wrong[:, :4]}, expected)
 
 
@@ -158,7 +158,7 @@ def test_answers_are_compared_with_maps(segmenter):
     other = [maps[0], (maps[1] + 1) % 4]
     figures = TASK.compare_answers({"mask_bytes": gray}, other, trained)
     assert figures["agreement"] == pytest.approx(45 / (45 + 124))
-    with pytest.raises(ProgramError, match=r"mask_bytes \[31, 4\] is not an output"):
+    with pytest.raises(ProgramError, match=r"no output like .* mask_bytes \[31, 4\]"):
         TASK.compare_answers({"mask_bytes": gray[::-1]}, maps, trained)
     with pytest.raises(ProgramError, match="a mask must be a PNG file"):
         TASK.compare_answers({"mask_bytes": [b"nothing", files[1]]}, maps, trained)

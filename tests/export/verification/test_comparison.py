@@ -42,7 +42,7 @@ def test_outputs_that_are_all_equal_have_figures():
 
 @pytest.mark.parametrize("outputs", [{"masks": np.zeros((8, 4))}, {"boxes": np.zeros((8, 5))}])
 def test_outputs_of_something_else_are_an_error(expected, outputs):
-    with pytest.raises(ProgramError, match="is not an output of the network"):
+    with pytest.raises(ProgramError, match="the network in RUN has no output like"):
         compare(outputs, expected)
 
 

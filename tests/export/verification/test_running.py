@@ -96,3 +96,17 @@ def test_runs_an_openvino_model_on_any_number_of_images(batch, images, tmp_path)
     np.testing.assert_allclose(outputs["serving_default/sums"], images.sum(axis=(1, 2)))
     assert report["serving_default"]["operations"] > 0
     assert report["serving_default"]["milliseconds"] > 0
+
+
+def test_texts_become_bytes_and_numbers_stay():
+    for texts in (np.array([["é", "ab"]]), np.array([["é".encode(), b"ab"]], object)):
+        assert running.plain(texts).tolist() == [["é".encode(), b"ab"]]
+    numbers = np.arange(3.0)
+    assert running.plain(numbers) is numbers
+
+
+def test_files_are_decoded_blue_first():
+    image = np.arange(24, dtype="float32").reshape(2, 4, 3)
+    decoded = running.as_decoded(image)
+    assert decoded.shape == (1, 2, 4, 3)
+    np.testing.assert_array_equal(decoded[0, :, :, 0], image[:, :, 2])
