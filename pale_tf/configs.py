@@ -36,6 +36,9 @@ class PaleConfig:
             first block; or `"none"`.
         merging: Layers that open the stages: `"overlapping"` convolutions, or Swin's `"patch"`es.
         block: Name of a kind of block in `pale_tf.layers.blocks.BLOCKS`.
+        share_attention: Blocks of a stage that share attention weights: of every so many neighbors,
+            the first makes them, and the others have neither queries nor keys (Chen et al. 2021,
+            PSViT). 1 for none.
 
     Raises:
         ValueError: If a value is out of range, the stages are not four, or the heads of a stage do
@@ -57,6 +60,7 @@ class PaleConfig:
     position: str = "conditional"
     merging: str = "overlapping"
     block: str = "pale"
+    share_attention: int = 1
 
     def __post_init__(self):
         for field in dataclasses.fields(self):  # a list would leave the configuration unhashable
@@ -67,6 +71,7 @@ class PaleConfig:
         if not 0 < self.mlp_ratio < math.inf:
             raise ValueError(f"`mlp_ratio` must be positive, finite. Received: {self.mlp_ratio}")
         check_rate("drop_path_rate", self.drop_path_rate)
+        check_positive_int("share_attention", self.share_attention)
         _check_attentions(self)
 
     @property
@@ -143,10 +148,19 @@ def _check_choices(config):
 
 
 def _check_attentions(config):
-    """Checks that the attentions can be made, and that they divide the channels."""
+    """Checks that the attentions can be made, divide the channels, and can share their weights."""
     for stage, channels in enumerate(config.stage_dims):
-        for block in (0, 1):  # they may alternate
-            block_attention(config, stage, block, name="check").check_channels(channels)
+        # They may alternate.
+        first, second = (block_attention(config, stage, block, name="check") for block in (0, 1))
+        for attention in (first, second):
+            attention.check_channels(channels)
+        alike = first.can_share and first.get_config() == second.get_config()
+        if config.share_attention > 1 and not alike:
+            raise ValueError(
+                "`share_attention` must be 1 for an attention that cannot share its weights with "
+                f"the next block. Received: {config.share_attention}, with "
+                f"{config.of_stage('attention', stage)!r}"
+            )
 
 
 def _pale(name, embed_dim, num_heads, drop_path_rate):

@@ -64,6 +64,30 @@ def test_positions_and_mergings(position, merging, tmp_path):
     assert_same(model, dynamic, (44, 36))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"share_attention": 2},
+        {"attention_options": {"pooling": 2}},
+        {"share_attention": 2, "attention": "pale_vanilla", "projection": "linear"},
+        {"share_attention": 2, "attention_options": {"pooling": 3}},
+    ],
+    ids=str,
+)
+def test_networks_with_less_attention(options, tmp_path):
+    config = mine(**options)
+    model = disturbed(pale_network(config, input_shape=(44, 36, 3), classes=4))
+    assert_same(model, fuse(model), (44, 36))
+    model.save(tmp_path / "model.keras")
+    assert_same(model, keras.saving.load_model(tmp_path / "model.keras"), (44, 36))
+    dynamic = pale_network(config, input_shape=(None, None, 3), classes=4)
+    dynamic.set_weights(model.get_weights())
+    assert_same(model, dynamic, (44, 36))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    images = np.random.default_rng(0).uniform(0, 255, (2, 44, 36, 3)).astype("float32")
+    assert np.isfinite(model.fit(images, np.arange(2), verbose=0).history["loss"]).all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", OTHERS_TO_PREDICT)
 def test_other_backends_give_the_same_numbers(tmp_path, backend):

@@ -107,6 +107,15 @@ def test_what_is_no_configuration(config):
         ({"embed_dim": 0}, "`embed_dim` must be a positive integer. Received: 0"),
         ({"pale_size": (7, 0)}, "`pale_size` must be a positive integer. Received: 0"),
         ({"mlp_ratio": 0}, "`mlp_ratio` must be positive, finite. Received: 0"),
+        ({"share_attention": 0}, "`share_attention` must be a positive integer. Received: 0"),
+        (
+            {"share_attention": 2, "attention": "global"},
+            "`share_attention` must be 1 for an attention .* Received: 2, with 'global'",
+        ),
+        (
+            {"share_attention": 2, "attention": "pale_sequential"},
+            "`share_attention` must be 1 .* the next block. Received: 2, with 'pale_sequential'",
+        ),
         ({"drop_path_rate": 1.0}, r"`drop_path_rate` must be in \[0, 1\). Received: 1.0"),
     ],
 )

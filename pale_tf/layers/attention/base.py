@@ -6,12 +6,13 @@ import keras
 from keras import ops
 
 from pale_tf.checks import check_heads, check_positive_int, check_rate
-from pale_tf.layers.attention.core import softmax_attention
+from pale_tf.layers.attention.core import softmax_attention, softmax_weights
 from pale_tf.layers.folding import Foldable, own_weights
 from pale_tf.layers.projection import SeparableProjection
 from pale_tf.tokens import on_tokens
 
 PROJECTIONS = ("separable", "linear")
+SHARING = ("gives", "takes")
 
 
 class Attention(Foldable, keras.layers.Layer):
@@ -30,15 +31,21 @@ class Attention(Foldable, keras.layers.Layer):
         seed: Integer seed of the dropout, or None for a random one.
         folded: Whether BatchNorm and the scale of the scores are part of the point-wise kernels.
             `pale_tf.fuse` makes such layers.
+        sharing: `"gives"` for a layer that returns the map and, after it, its attention weights;
+            `"takes"` for one that is called with a map and such weights, in a list, and has no
+            queries and keys (Chen et al. 2021, PSViT); None for neither.
 
     Raises:
-        ValueError: If an argument is out of range or, when the layer is built, the channels do not
-            divide into heads.
+        ValueError: If an argument is out of range, an attention cannot share its weights or, when
+            the layer is built, the channels do not divide into heads.
     """
 
     # Parts that the channels are split into before heads are: 2 where half of them attends in rows
     # and half in columns.
     halves = 1
+
+    # Whether a subclass has `weigh`, `spread` and `weight_shapes`.
+    can_share = False
 
     def __init__(
         self,
@@ -48,40 +55,58 @@ class Attention(Foldable, keras.layers.Layer):
         kernel_initializer="glorot_uniform",
         seed=None,
         folded=False,
+        sharing=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         if projection not in PROJECTIONS:
             raise ValueError(f"`projection` must be one of {PROJECTIONS}. Received: {projection!r}")
         check_rate("dropout", dropout)
+        if sharing not in (None, *SHARING):
+            raise ValueError(f"`sharing` must be None or one of {SHARING}. Received: {sharing!r}")
+        if sharing is not None and not self.can_share:
+            raise ValueError(
+                f"`sharing` must be None: {type(self).__name__} cannot share its weights. "
+                f"Received: {sharing!r}"
+            )
         self.num_heads = check_positive_int("num_heads", num_heads)
         self.projection = projection
         self.dropout = dropout
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.seed = seed
         self.folded = folded
+        self.sharing = sharing
         self.rematerialize = False  # `pale_tf.rematerialize` sets it
-        self.input_spec = keras.InputSpec(ndim=4)
+        self.input_spec = None if sharing == "takes" else keras.InputSpec(ndim=4)
 
     def check_channels(self, channels):
         """Returns the heads of each half; raises a `ValueError` if `channels` do not divide."""
         return check_heads(channels, self.num_heads, self.halves)
 
     def build(self, input_shape):
+        input_shape = self._map_shape(input_shape)
         channels = input_shape[-1]
         # Heads that share one softmax group: a half's, or all.
         self.group_heads = self.check_channels(channels)
         self.scale = (channels // (self.halves * self.group_heads)) ** -0.5
-        self.query, self.key, self.value = (
-            self._projection(channels, name) for name in ("query", "key", "value")
-        )
+        for name in self.projected:
+            setattr(self, name, self._projection(channels, name))
         self.output_projection = self.dense(channels, "output")
         self.dropout_layer = keras.layers.Dropout(
             self.dropout, seed=self.seed, dtype=self.dtype_policy, name="dropout"
         )
-        for layer in (self.query, self.key, self.value, self.output_projection):
+        for layer in (*(getattr(self, name) for name in self.projected), self.output_projection):
             layer.build(input_shape)
         self.built = True
+
+    @property
+    def projected(self):
+        """Names of the projections of the map."""
+        return ("value",) if self.sharing == "takes" else ("query", "key", "value")
+
+    def _map_shape(self, input_shape):
+        """Shape of the map among those of the inputs."""
+        return input_shape[0] if self.sharing == "takes" else input_shape
 
     def _projection(self, channels, name):
         if self.projection == "linear":
@@ -94,7 +119,15 @@ class Attention(Foldable, keras.layers.Layer):
         )
 
     def call(self, inputs, training=None):
+        if self.sharing == "takes":
+            inputs, *weights = inputs
+            value = self._project(self.value, inputs, training)
+            return on_tokens(self.output_projection, self.spread(weights, value))
         query, key, value = self.project(inputs, training)
+        if self.sharing == "gives":
+            weights = self.weigh(query, key, training)
+            outputs = on_tokens(self.output_projection, self.spread(weights, value))
+            return outputs, *weights
         mix = functools.partial(self.mix, training=training)
         mix = keras.remat(mix) if self.rematerialize else mix
         return on_tokens(self.output_projection, mix(query, key, value))
@@ -135,6 +168,22 @@ class Attention(Foldable, keras.layers.Layer):
         """
         raise NotImplementedError
 
+    def weigh(self, query, key, training=None):
+        """The weights of `attend`, and with `spread` the same numbers.
+
+        Returns:
+            Tuple of tensors `[B, groups, L, M]`: one for each kind of groups.
+        """
+        raise NotImplementedError
+
+    def spread(self, weights, value):
+        """What tokens receive of values `[B, H, W, C]` by the weights of `weigh`: a map."""
+        raise NotImplementedError
+
+    def weight_shapes(self, input_shape):
+        """Shapes of the weights of `weigh` for a map of a shape; None for what is not known."""
+        raise NotImplementedError
+
     def attend_in_halves(self, query, key, value, first, second):
         """Applies `first` to the first half of the channels, `second` to the second, and joins.
 
@@ -152,6 +201,11 @@ class Attention(Foldable, keras.layers.Layer):
             dropout = functools.partial(self.dropout_layer, training=training)
         return softmax_attention(query, key, value, bias, dropout)
 
+    def softmax_weights(self, query, key, bias=None, training=None):
+        """`core.softmax_weights` with the layer's dropout."""
+        weights = softmax_weights(query, key, bias, key.dtype)
+        return self.dropout_layer(weights, training=training) if self.dropout > 0.0 else weights
+
     def dense(self, units, name):
         """A point-wise layer with the layer's initializer and dtype policy."""
         return keras.layers.Dense(
@@ -167,18 +221,20 @@ class Attention(Foldable, keras.layers.Layer):
     def fused_weights(self, scale=None, shift=None):
         """BatchNorms, and the scale of the scores, go into the point-wise kernels."""
         weights = own_weights(self)
-        for name in ("query", "key", "value"):
+        for name in self.projected:
             if self.projection == "separable":
                 weights = {k: v for k, v in weights.items() if not k.startswith(f"{name}/")}
                 projection = getattr(self, name).fused_weights()
                 weights |= {f"{name}/{path}": value for path, value in projection.items()}
         pointwise = "query/pointwise" if self.projection == "separable" else "query"
-        for name in ("kernel", "bias"):
-            weights[f"{pointwise}/{name}"] *= self.scale  # of the queries
+        if "query" in self.projected:
+            for name in ("kernel", "bias"):
+                weights[f"{pointwise}/{name}"] *= self.scale
         return weights
 
     def compute_output_shape(self, input_shape):
-        return input_shape
+        shape = self._map_shape(input_shape)
+        return (shape, *self.weight_shapes(shape)) if self.sharing == "gives" else shape
 
     def get_config(self):
         return {
@@ -189,4 +245,5 @@ class Attention(Foldable, keras.layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "seed": self.seed,
             "folded": self.folded,
+            "sharing": self.sharing,
         }

@@ -68,6 +68,8 @@ class PSAttention(Attention):
             divide into halves and heads.
     """
 
+    can_share = True
+
     def __init__(self, num_heads, pale_size=7, implementation="parallel", pooling=1, **kwargs):
         super().__init__(num_heads, **kwargs)
         if implementation not in IMPLEMENTATIONS:
@@ -97,17 +99,51 @@ class PSAttention(Attention):
             )
             return groups.to_map(outputs)
 
-        return self._in_parts(attend_inside, query, key, value)
+        return _join(self._in_parts(attend_inside, query, key, value))
 
-    def _in_parts(self, function, *maps):
-        """Applies a function to every kind of groups and to its part of the channels, and joins."""
+    def weigh(self, query, key, training=None):
+        def weigh_inside(groups, query, key):
+            queries, keys = groups.of_queries(query), groups.of_context(key)
+            return self.softmax_weights(queries, keys, groups.bias, training)
+
+        return tuple(self._in_parts(weigh_inside, query, key))
+
+    def spread(self, weights, value):
+        def spread_inside(groups, value, weights):
+            return groups.to_map(ops.matmul(weights, groups.of_context(value)))
+
+        return _join(self._in_parts(spread_inside, value, more=[weights]))
+
+    def weight_shapes(self, input_shape):
+        batch, height, width, channels = input_shape
+        kinds = 2 if self.implementation == "parallel" else 1
+        if height is None or width is None:
+            return ((batch, None, None, None),) * kinds
+        heads = self.check_channels(channels)
+        shapes = {
+            "sequential_row": self._lines(height, width, self.pale_rows),
+            "sequential_column": self._lines(width, height, self.pale_columns),
+        }
+        if self.implementation == "vanilla":
+            groups = partition.pale_count(height, width, self.pale_rows, self.pale_columns)
+            tokens = ceil_div(height, groups) * width + height * ceil_div(width, groups)
+            shapes = {"vanilla": (groups, tokens, tokens)}
+        chosen = [shapes[self.implementation]] if kinds == 1 else shapes.values()
+        return tuple((batch, groups * heads, *tokens) for groups, *tokens in chosen)
+
+    def _lines(self, across, along, size):
+        """Groups of lines, and the queries and keys of each."""
+        groups = ceil_div(across, size)
+        lines = ceil_div(across, groups)
+        return groups, lines * along, lines * ceil_div(along, self.pooling)
+
+    def _in_parts(self, function, *maps, more=()):
+        """Applies a function to every kind of groups, its part of the channels of the maps, and its
+        entry of what is more: a list of what it returns."""
         _, height, width, _ = ops.shape(maps[0])
         kinds = self._groups(height, width)
-        if len(kinds) == 1:
-            return function(*kinds, *maps)
-        parts = zip(*(ops.split(x, len(kinds), axis=-1) for x in maps), strict=True)
-        outputs = [function(groups, *part) for groups, part in zip(kinds, parts, strict=True)]
-        return ops.concatenate(outputs, axis=-1)
+        parts = (ops.split(x, len(kinds), axis=-1) if len(kinds) > 1 else [x] for x in maps)
+        return [function(*arguments) for arguments in zip(kinds, *parts, *more, strict=True)]
 
     def _groups(self, height, width):
         """The kinds of groups that the parts of the channels attend in."""
@@ -169,6 +205,11 @@ class PSAttention(Attention):
             "implementation": self.implementation,
             "pooling": self.pooling,
         }
+
+
+def _join(parts):
+    """Maps, one after the other along the channels."""
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
 
 
 def parallel(place, **options):

@@ -11,6 +11,8 @@ from pale_tf.layers.mlp import MLP
 from pale_tf.layers.normalization import LayerNorm
 from pale_tf.layers.position import ConditionalPositionEncoding
 
+WEIGHTS = "attention_weights"  # of those that blocks share
+
 
 def pale_block(state, config, stage, block, drop_path_rate):
     """Applies one block: `x += CPE(x)`, `x += PSA(LN(x))`, `x += MLP(LN(x))`.
@@ -19,7 +21,7 @@ def pale_block(state, config, stage, block, drop_path_rate):
     reads like the paper, such as `stage3_block5_attention`.
 
     Args:
-        state: The `State` before. Pale blocks share nothing.
+        state: The `State` before. With `share_attention`, blocks share attention weights.
         config: The `PaleConfig` of the network. Without `position="conditional"`, there is no CPE.
         stage: Index of the stage, 0 to 3.
         block: Index of the block in its stage.
@@ -36,17 +38,35 @@ def pale_block(state, config, stage, block, drop_path_rate):
         stage,
         block,
         kernel_initializer=KERNEL_INITIALIZER.clone(),
+        sharing=_sharing(config, stage, block),
         name=f"{name}_attention",
     )
-    x = _residual(x, attention, drop_path_rate, name, 1)
+    shared = dict(state.shared)
+
+    def attend(x):
+        if attention.sharing == "takes":
+            return attention([x, *shared[WEIGHTS]])
+        if attention.sharing == "gives":
+            x, *shared[WEIGHTS] = attention(x)
+            return x
+        return attention(x)
+
+    x = _residual(x, attend, drop_path_rate, name, 1)
     mlp = MLP(config.mlp_ratio, kernel_initializer=KERNEL_INITIALIZER.clone(), name=f"{name}_mlp")
-    return State(_residual(x, mlp, drop_path_rate, name, 2), state.shared)
+    return State(_residual(x, mlp, drop_path_rate, name, 2), shared)
 
 
-def _residual(x, layer, drop_path_rate, name, index):
-    """`x + DropPath(layer(LN(x)))`."""
-    branch = LayerNorm(name=f"{name}_norm{index}")(x)
-    branch = layer(branch)
+def _sharing(config, stage, block):
+    """What a block's attention does with the weights of its group of blocks."""
+    if block % config.share_attention:
+        return "takes"
+    is_alone = config.share_attention == 1 or block + 1 == config.depths[stage]
+    return None if is_alone else "gives"
+
+
+def _residual(x, function, drop_path_rate, name, index):
+    """`x + DropPath(function(LN(x)))`."""
+    branch = function(LayerNorm(name=f"{name}_norm{index}")(x))
     if drop_path_rate > 0.0:
         branch = DropPath(drop_path_rate, name=f"{name}_drop_path{index}")(branch)
     return keras.layers.Add(name=f"{name}_add{index}")([x, branch])

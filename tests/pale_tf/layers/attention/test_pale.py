@@ -30,7 +30,7 @@ def oracle_weights(layer):
             "bias": double(layer.output_projection.bias),
         }
     }
-    for name in ("query", "key", "value"):
+    for name in layer.projected:
         projection = getattr(layer, name)
         weights[name] = {
             "depthwise": double(projection.depthwise.kernel),
@@ -219,3 +219,59 @@ def test_heads_and_halves_that_do_not_divide(num_heads, channels, message):
 
 class TestPSAttention(EveryAttention):
     attentions = ("pale", "pale_vanilla", "pale_sequential")
+
+
+def sharing_layers(size, implementation, pooling=1, **options):
+    """A plain layer, one with the same weights that gives, and one with others that takes."""
+    options |= {"implementation": implementation, "pooling": pooling}
+    plain, gives, takes = (
+        PSAttention(4, 3, sharing=sharing, name=f"layer_{sharing}", **options)
+        for sharing in (None, "gives", "takes")
+    )
+    shape = (None, *size, 8)
+    plain.build(shape)
+    gives.build(shape)
+    takes.build([shape, *gives.weight_shapes(shape)])
+    randomize(plain, seed=20)
+    gives.set_weights(plain.get_weights())
+    randomize(takes, seed=21)
+    return plain, gives, takes
+
+
+@pytest.mark.parametrize(
+    ("implementation", "pooling"), [*((name, 1) for name in IMPLEMENTATIONS), ("parallel", 2)]
+)
+@pytest.mark.parametrize("size", [(9, 9), (5, 8)], ids=str)
+def test_shared_weights_are_spread_over_other_values(size, implementation, pooling):
+    plain, gives, takes = sharing_layers(size, implementation, pooling)
+    rng = np.random.default_rng(22)
+    x, other = rng.normal(size=(2, 2, *size, 8)).astype("float32")
+    outputs, *weights = gives(x)
+    np.testing.assert_allclose(outputs, plain(x), rtol=0, atol=1e-5)
+    assert [tuple(weight.shape) for weight in weights] == list(gives.weight_shapes(x.shape))
+    found = keras.ops.convert_to_numpy(takes([other, *weights]))
+    assert takes.compute_output_shape([x.shape, *gives.weight_shapes(x.shape)]) == x.shape
+    own, foreign = oracle_weights(plain), oracle_weights(takes)
+    for image, second, output in zip(x.astype("float64"), other, found, strict=True):
+        query, key = (oracle.separable(image, own[name]) for name in ("query", "key"))
+        value = oracle.separable(second.astype("float64"), foreign["value"])
+        expected = oracle.pale_outputs(query, key, value, 4, 3, implementation, pooling)
+        expected = expected @ foreign["output"]["kernel"] + foreign["output"]["bias"]
+        np.testing.assert_allclose(output, expected, rtol=0, atol=1e-5)
+
+
+def test_who_takes_has_neither_queries_nor_keys():
+    _, gives, takes = sharing_layers((6, 6), "parallel")
+    assert {weight.path.split("/")[1] for weight in takes.weights} == {"value", "output"}
+    for layer in (gives, takes):
+        copy = PSAttention.from_config(layer.get_config())
+        assert copy.get_config() == layer.get_config()
+
+
+def test_dropout_of_shared_weights_acts_in_training_only():
+    _, gives, _ = sharing_layers((6, 6), "parallel", dropout=0.5, seed=1)
+    x = np.random.default_rng(23).normal(size=(1, 6, 6, 8)).astype("float32")
+    _, rows, _ = gives(x)
+    np.testing.assert_allclose(keras.ops.sum(rows, axis=-1), 1.0, atol=1e-5)
+    _, rows, _ = gives(x, training=True)
+    assert (keras.ops.convert_to_numpy(rows) == 0).mean() > 0.3

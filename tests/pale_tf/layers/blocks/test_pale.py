@@ -1,5 +1,7 @@
 """The pale block: a function over layers."""
 
+import dataclasses
+
 import keras
 import numpy as np
 
@@ -25,6 +27,18 @@ def test_is_position_then_attention_then_mlp_each_residual():
     expected += layer("stage2_block5_attention")(layer("stage2_block5_norm1")(expected))
     expected += layer("stage2_block5_mlp")(layer("stage2_block5_norm2")(expected))
     np.testing.assert_allclose(model(x), expected, atol=1e-6)
+
+
+def test_blocks_share_attention_weights_by_neighbors():
+    """Of 5 blocks, 1 gives to 2 and 3 to 4; the last is alone."""
+    config = dataclasses.replace(CONFIG, share_attention=2)
+    inputs = keras.Input((6, 5, 8))
+    state = State(inputs)
+    for block in range(5):
+        state = pale_block(state, config, 1, block, 0.0)
+    model = keras.Model(inputs, state.map)
+    roles = [model.get_layer(f"stage2_block{block}_attention").sharing for block in range(1, 6)]
+    assert roles == ["gives", "takes", "gives", "takes", None]
 
 
 def test_drop_path_is_on_both_branches_and_absent_at_rate_0():
