@@ -7,6 +7,7 @@ from pale_tf.checks import check_pair, check_positive_int, check_rate
 from pale_tf.layers.attention import block_attention
 from pale_tf.layers.attention.base import PROJECTIONS
 from pale_tf.layers.blocks import check_block
+from pale_tf.layers.mlps import check_mlp
 
 POSITIONS = ("conditional", "absolute", "none")
 MERGINGS = ("overlapping", "patch")
@@ -36,6 +37,7 @@ class PaleConfig:
             first block; or `"none"`.
         merging: Layers that open the stages: `"overlapping"` convolutions, or Swin's `"patch"`es.
         block: Name of a kind of block in `pale_tf.layers.blocks.BLOCKS`.
+        mlp: Name of an MLP in `pale_tf.layers.mlps.MLPS`: `"plain"`, or LocalViT's `"local"`.
         share_attention: Blocks of a stage that share attention weights: of every so many neighbors,
             the first makes them, and the others have neither queries nor keys (Chen et al. 2021,
             PSViT). 1 for none.
@@ -60,6 +62,7 @@ class PaleConfig:
     position: str = "conditional"
     merging: str = "overlapping"
     block: str = "pale"
+    mlp: str = "plain"
     share_attention: int = 1
 
     def __post_init__(self):
@@ -140,6 +143,7 @@ def _check_stages(config):
 def _check_choices(config):
     """Checks the fields that take one of a few names."""
     check_block(config.block)
+    check_mlp(config.mlp)
     known = {"projection": PROJECTIONS, "position": POSITIONS, "merging": MERGINGS}
     for field, names in known.items():
         value = getattr(config, field)

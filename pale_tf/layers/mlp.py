@@ -22,6 +22,7 @@ class MLP(Foldable, keras.layers.Layer):
     """
 
     absorbs = AFFINE
+    needs_norm = True
 
     def __init__(self, ratio=4, kernel_initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)

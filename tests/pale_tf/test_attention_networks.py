@@ -71,10 +71,11 @@ def test_positions_and_mergings(position, merging, tmp_path):
         {"attention_options": {"pooling": 2}},
         {"share_attention": 2, "attention": "pale_vanilla", "projection": "linear"},
         {"share_attention": 2, "attention_options": {"pooling": 3}},
+        {"mlp": "local"},
     ],
     ids=str,
 )
-def test_networks_with_less_attention(options, tmp_path):
+def test_networks_with_less_attention_or_more_locality(options, tmp_path):
     config = mine(**options)
     model = disturbed(pale_network(config, input_shape=(44, 36, 3), classes=4))
     assert_same(model, fuse(model), (44, 36))

@@ -107,6 +107,7 @@ def test_what_is_no_configuration(config):
         ({"embed_dim": 0}, "`embed_dim` must be a positive integer. Received: 0"),
         ({"pale_size": (7, 0)}, "`pale_size` must be a positive integer. Received: 0"),
         ({"mlp_ratio": 0}, "`mlp_ratio` must be positive, finite. Received: 0"),
+        ({"mlp": "global"}, r"`mlp` must be one of \['local', 'plain'\]. Received: 'global'"),
         ({"share_attention": 0}, "`share_attention` must be a positive integer. Received: 0"),
         (
             {"share_attention": 2, "attention": "global"},

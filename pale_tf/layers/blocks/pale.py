@@ -7,7 +7,7 @@ from pale_tf.layers.attention import block_attention
 from pale_tf.layers.blocks.state import State
 from pale_tf.layers.drop_path import DropPath
 from pale_tf.layers.initializers import KERNEL_INITIALIZER
-from pale_tf.layers.mlp import MLP
+from pale_tf.layers.mlps import MLPS
 from pale_tf.layers.normalization import LayerNorm
 from pale_tf.layers.position import ConditionalPositionEncoding
 
@@ -52,8 +52,10 @@ def pale_block(state, config, stage, block, drop_path_rate):
         return attention(x)
 
     x = _residual(x, attend, drop_path_rate, name, 1)
-    mlp = MLP(config.mlp_ratio, kernel_initializer=KERNEL_INITIALIZER.clone(), name=f"{name}_mlp")
-    return State(_residual(x, mlp, drop_path_rate, name, 2), shared)
+    mlp = MLPS[config.mlp](
+        config.mlp_ratio, kernel_initializer=KERNEL_INITIALIZER.clone(), name=f"{name}_mlp"
+    )
+    return State(_residual(x, mlp, drop_path_rate, name, 2, mlp.needs_norm), shared)
 
 
 def _sharing(config, stage, block):
@@ -64,9 +66,9 @@ def _sharing(config, stage, block):
     return None if is_alone else "gives"
 
 
-def _residual(x, function, drop_path_rate, name, index):
-    """`x + DropPath(function(LN(x)))`."""
-    branch = function(LayerNorm(name=f"{name}_norm{index}")(x))
+def _residual(x, function, drop_path_rate, name, index, is_normed=True):
+    """`x + DropPath(function(LN(x)))`, the LayerNorm if `is_normed`."""
+    branch = function(LayerNorm(name=f"{name}_norm{index}")(x) if is_normed else x)
     if drop_path_rate > 0.0:
         branch = DropPath(drop_path_rate, name=f"{name}_drop_path{index}")(branch)
     return keras.layers.Add(name=f"{name}_add{index}")([x, branch])
