@@ -26,12 +26,21 @@ OPTIONS = {
 }
 
 
+# By name, what a configuration sets.
+CONFIGS = {
+    **{
+        name: {"attention": name, "attention_options": OPTIONS.get(name, {})} for name in ATTENTIONS
+    },
+    "shared": {"share_attention": 2},
+    "pooled": {"attention_options": {"pooling": 2}},
+    "local": {"mlp": "local"},
+}
 FAST = ("pale",)  # the rest takes minutes together
 
 
 @pytest.fixture(
     params=[
-        name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in ATTENTIONS
+        name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in CONFIGS
     ]
 )
 def network(request):
@@ -41,12 +50,11 @@ def network(request):
         (2, 1, 1, 1),  # two blocks where there are tokens to shift and to shuffle
         (2, 4, 8, 16),
         pale_size=3,
-        attention=request.param,
-        attention_options=OPTIONS.get(request.param, {}),
+        **CONFIGS[request.param],
     )
     network = pale_network(config, input_shape=(SIZE, SIZE, 3), classes=7)
     for layer in network.layers:
-        if "attention" in layer.name:
+        if "attention" in layer.name or "mlp" in layer.name:
             randomize(layer, seed=0)
     return network
 
