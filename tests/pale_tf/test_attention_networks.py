@@ -1,5 +1,8 @@
 """Networks with every attention, projection, position encoding and merging."""
 
+import dataclasses
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -64,17 +67,16 @@ def test_positions_and_mergings(position, merging, tmp_path):
     assert_same(model, dynamic, (44, 36))
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"share_attention": 2},
-        {"attention_options": {"pooling": 2}},
-        {"share_attention": 2, "attention": "pale_vanilla", "projection": "linear"},
-        {"share_attention": 2, "attention_options": {"pooling": 3}},
-        {"mlp": "local"},
-    ],
-    ids=str,
-)
+CHEAPER = {
+    "shared": {"share_attention": 2},
+    "pooled": {"attention_options": {"pooling": 2}},
+    "shared_pales": {"share_attention": 2, "attention": "pale_vanilla", "projection": "linear"},
+    "shared_and_pooled": {"share_attention": 2, "attention_options": {"pooling": 3}},
+    "local": {"mlp": "local"},
+}
+
+
+@pytest.mark.parametrize("options", CHEAPER.values(), ids=CHEAPER)
 def test_networks_with_less_attention_or_more_locality(options, tmp_path):
     config = mine(**options)
     model = disturbed(pale_network(config, input_shape=(44, 36, 3), classes=4))
@@ -87,6 +89,25 @@ def test_networks_with_less_attention_or_more_locality(options, tmp_path):
     model.compile("sgd", "sparse_categorical_crossentropy")
     images = np.random.default_rng(0).uniform(0, 255, (2, 44, 36, 3)).astype("float32")
     assert np.isfinite(model.fit(images, np.arange(2), verbose=0).history["loss"]).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", OTHERS_TO_PREDICT)
+def test_other_backends_share_and_pool_alike(tmp_path, backend):
+    images = np.random.default_rng(1).uniform(0, 255, (2, 44, 36, 3)).astype("float32")
+    np.save(tmp_path / "images.npy", images)
+    expected, configs = {}, {}
+    for name, options in CHEAPER.items():
+        config = mine(**options)
+        configs[name] = dataclasses.asdict(config)
+        model = disturbed(pale_network(config, input_shape=images.shape[1:], classes=4))
+        model.save_weights(tmp_path / f"{name}.weights.h5")
+        expected[name] = model.predict(images, verbose=0)
+    (tmp_path / "configs.json").write_text(json.dumps(configs))
+    run_on(backend, "backend_configs.py", tmp_path)
+    actual = np.load(tmp_path / "outputs.npz")
+    for name, value in expected.items():
+        np.testing.assert_allclose(actual[name], value, rtol=0, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.slow
