@@ -118,8 +118,8 @@ def export(run, out, precision="float32", batch=1, files=False, size=None, image
     check_precision(trained, task, precision)
     if files and task.file_answer is None:
         raise SettingError(
-            "argument --files: only classifiers take files in OpenVINO; leave it out for the task "
-            f"{trained.recipe['task']}"
+            "argument --files: leave it out, OpenVINO cannot make the answer of the task "
+            f"{trained.recipe['task']} to a file"
         )
     size = served_size(trained, task, size)
     network = inference_network(trained.network, task, size)

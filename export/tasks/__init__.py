@@ -111,9 +111,10 @@ class Task:
         answer: What the signature `serve_bytes` gives, by name. From encoded images, strings `[N]`;
             the function of images to all of `outputs`; their height and width, None for any; and
             `trained`.
-        file_answer: What a model for OpenVINO Model Server gives for a file, by name, as outputs of
-            OpenVINO's operations; as `answer`. From the outputs of `serving_default`, likewise, and
-            `trained`. None for a task whose answer OpenVINO cannot make.
+        file_answer: `answer` in OpenVINO's operations, for OpenVINO Model Server. From a decoded
+            image, float32 `[1, H, W, 3]`; the function of images to the outputs of
+            `serving_default`; their height and width, None for any; and `trained`. None for a task
+            whose answer OpenVINO cannot make.
         reference_answers: From `task`, the trained network in float32, images, float32 `[H, W, 3]`,
             as `serve_bytes` got them in files, and `trained`, what to compare answers with.
         compare_answers: From arrays that `serve_bytes` gave, `reference_answers` and `trained`,

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from common.errors import SettingError
 from common.labels import labels_of
+from common.preparation import crop_fraction_of
 from common.run_files import LABELS
 from export import tasks
 from export.tasks import Task, label_files, label_page
@@ -98,13 +99,14 @@ def answer(encoded, run, size, trained):
     return {"classes": tf.gather(tf.constant(labels), indices), "scores": scores}
 
 
-def file_answer(outputs, trained):
+def file_answer(image, run, size, trained):
     """What `answer` gives, by OpenVINO. Imported here, for clients need no OpenVINO."""
     from openvino import opset15 as ops
 
-    from export.intermediate.files import gather_texts
+    from export.intermediate.files import evaluation_image, gather_texts
 
     labels = labels_of(trained)
+    outputs = run(evaluation_image(image, size, crop_fraction_of(trained.recipe)))
     count = ops.constant(min(TOP, len(labels)))
     best = ops.topk(outputs["probabilities"], count, -1, "max", "value")
     return {"classes": gather_texts(labels, best.output(1)), "scores": best.output(0)}

@@ -116,6 +116,33 @@ def answer(encoded, run, size, trained):
     return found | {"labels": tf.tile(tf.constant(labels)[None], (tf.size(encoded), 1))}
 
 
+def file_answer(image, run, size, trained):
+    """What `answer` gives, by OpenVINO. Imported here, for clients need no OpenVINO."""
+    from openvino import opset15 as ops
+
+    from export.intermediate import files
+
+    if size is not None:
+        given, part = files.fitted_image(image, size)
+    else:
+        given = part = files.scaled_image(image, *scaled_sides_of(trained.recipe))
+    found = run(given)
+    own, region = (
+        ops.gather(files.sides_of(x, "f32"), ops.constant([1, 0, 1, 0]), ops.constant(0))
+        for x in (image, part)
+    )
+    whole = ops.multiply(found["boxes"], ops.divide(own, region))
+    boxes = ops.minimum(ops.maximum(whole, ops.constant(np.float32(0))), own)
+    if "masks" in found:
+        cells = trained.network.output["masks"].shape[2:]
+        found["masks"] = files.masks_of_parts(found["masks"], whole, boxes, *cells).output(0)
+    labels = labels_of(trained)
+    # All of them, but not as a constant: OpenVINO cannot keep constant strings.
+    most = ops.multiply(ops.reduce_min(files.sides_of(image), [0], True), ops.constant(len(labels)))
+    places = ops.minimum(ops.constant(np.arange(len(labels))[None]), most).output(0)
+    return found | {"boxes": boxes.output(0), "labels": files.gather_texts(labels, places)}
+
+
 def objects_in_image(found, region, own):
     """The outputs of the network for an image, with boxes in pixels of the image itself.
 
@@ -276,6 +303,7 @@ TASK = Task(
         **dict.fromkeys(("box", "score", "mask", "error"), ".1e"),
     },
     answer=answer,
+    file_answer=file_answer,
     reference_answers=reference_answers,
     compare_answers=compare_answers,
     lines=lines,

@@ -72,7 +72,10 @@ def _describe_openvino(folder):
         precision = model.get_rt_info(OPENVINO_PRECISION).astype(str)
         batch, size, *_ = model.input().partial_shape
         of_files = model.input().any_name == FILES_INPUT
-        size = model.get_rt_info(OPENVINO_SIZE).astype(int) if of_files else _length(size)
+        if of_files and model.has_rt_info(OPENVINO_SIZE):
+            size = model.get_rt_info(OPENVINO_SIZE).astype(int)
+        else:
+            size = _length(size)
     except RuntimeError as error:
         raise ValueError(openvino_reason(error)) from error
     if precision not in OPENVINO_PRECISIONS:

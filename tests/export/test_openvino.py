@@ -171,6 +171,19 @@ def test_segmenters_and_detectors_of_images_of_any_size(kind, request, tmp_path)
     assert width.is_dynamic
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [[], ["--size", "96"]], ids=str)
+def test_detectors_of_files(size, detector_run, tmp_path, capsys):
+    program.main([str(detector_run), "--out", str(tmp_path / "x"), "--files", *size])
+    version = tmp_path / "x" / "1"
+    assert describe(version)["size"] == (96 if size else None)
+    card = json.loads((version / "assets.extra" / "model_card.json").read_text())
+    figures = card["verification"]["signatures"]["serve_bytes"]
+    assert figures["matched"] >= 0.99
+    assert figures["objects"] > 10
+    assert "labels string [1, " in card["signatures"]["serve_bytes"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -208,7 +221,8 @@ def test_a_task_whose_answer_openvino_cannot_make_is_refused(segmenter_run, tmp_
     with pytest.raises(SystemExit):
         program.main([str(segmenter_run), "--out", str(tmp_path / "x"), "--files"])
     error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert "only classifiers take files in OpenVINO; leave it out for the task segment" in error
+    assert "argument --files: leave it out" in error
+    assert "the task segment to a file" in error
 
 
 def test_a_name_belongs_to_one_server(run, tmp_path, capsys):

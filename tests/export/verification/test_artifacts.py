@@ -6,7 +6,7 @@ from openvino import opset13
 
 from common.errors import SettingError
 from export.verification.artifacts import describe, operation_names, read_lite
-from export.verification.running import FILES_INPUT, OPENVINO_PRECISION
+from export.verification.running import OPENVINO_PRECISION
 
 
 def test_describes_a_saved_model(exported):
@@ -44,12 +44,10 @@ def test_anything_else_is_one_error(tmp_path):
         ("int4", 1, "unknown precision, 'int4'"),
         ("float32", 2, "."),
         (None, 1, "."),
-        ("float32", 1, "."),  # an input of files, and no size
     ],
 )
 def test_openvino_models_of_others_are_one_error(precision, inputs, reason, tmp_path):
     parameters = [opset13.parameter([1, 2, 2, 3]) for _ in range(inputs)]
-    parameters[0].output(0).set_names({FILES_INPUT if precision == "float32" else "images"})
     model = openvino.Model([opset13.relu(parameter) for parameter in parameters], parameters)
     if precision:
         model.set_rt_info(precision, OPENVINO_PRECISION)
