@@ -39,7 +39,7 @@ def main(argv=None):
     from export.verify import print_table
 
     print_table(result)
-    print(summary(version, flags.out, flags.files))
+    print(summary(version, flags.out, result["task"] if flags.files else None))
 
 
 def make_parser():
@@ -162,10 +162,12 @@ def check_bounds(result, precision, hint):
         raise ProgramError(f"the OpenVINO model is wrong: {'; '.join(missed)}")
 
 
-def summary(version, model, files):
-    """Text for the user at the end: files written, and commands to go on with."""
+def summary(version, model, task):
+    """Text for the user at the end: files written, and commands to go on with; `task` is that of a
+    model of files, or None."""
     from export.intermediate.model_server_files import COMPOSE, CONFIG
 
+    client = f"python export/client.py --model {model.name} --task {task} --batch 1 IMAGE…"
     return "\n".join(
         [
             "",
@@ -174,7 +176,7 @@ def summary(version, model, files):
             "",
             "Next:",
             f"  docker compose --file {model.parent / COMPOSE} up",
-            *[f"  python export/client.py --model {model.name} --batch 1 IMAGE…"] * files,
+            *[f"  {client}"] * (task is not None),
         ]
     )
 
