@@ -65,16 +65,19 @@ def make_forms(folder, quick):
     if not quick:
         pale.write_as_trained(network, folder / "trained")
         forms["as trained"] = Form("benchmarks.artifacts:saved_model", (str(folder / "trained"),))
-        for kind, ending in {"float32": "", "dynamic": ", dynamic", "int8": ", int8"}.items():
+        for name, kind, precision in (
+            ("LiteRT", "float32", "float32"),
+            ("LiteRT, dynamic", "dynamic", "int8"),
+            ("LiteRT, int8", "int8", "int8"),
+        ):
             files = [str(folder / f"{kind}-{batch}.tflite") for batch in BATCHES]
             for file, batch in zip(files, BATCHES, strict=True):
                 pale.write_lite(network, file, batch=batch, precision=kind)
-            is_float = kind == "float32"
-            forms[f"LiteRT{ending}"] = Form(
+            forms[name] = Form(
                 "benchmarks.artifacts:lite",
                 tuple(files),
-                precision=kind if is_float else "int8",
-                spread=is_float,
+                precision=precision,
+                spread=name == "LiteRT",
             )
         for precision, ending in precisions().items():
             path = folder / f"openvino-{precision}"
@@ -109,7 +112,7 @@ def swin_forms(quick):
 
 
 def precisions():
-    """What the processor computes fast in, and how the names of such forms end."""
+    """Precisions that the processor is fast in, and how the names of such forms end."""
     fast = {"float32": ""}
     if "avx512_bf16" in instruction_sets():
         fast["bfloat16"] = ", bfloat16"

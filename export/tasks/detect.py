@@ -117,7 +117,8 @@ def answer(encoded, run, size, trained):
 
 
 def file_answer(image, run, size, trained):
-    """What `answer` gives, by OpenVINO. Imported here, for clients need no OpenVINO."""
+    """Answers as `answer` does, in OpenVINO's operations. Clients need no OpenVINO: it is imported
+    here."""
     from openvino import opset15 as ops
 
     from export.intermediate import files

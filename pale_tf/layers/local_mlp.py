@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from pale_tf.layers.folding import Foldable, own_weights, pop_batch_norm
+from pale_tf.layers.folding import own_weights, pop_batch_norm
+from pale_tf.layers.mlp import MLP
 from pale_tf.layers.normalization import BatchNorm
 from pale_tf.tokens import on_tokens
 
@@ -11,12 +12,13 @@ PARTS = ("expand", "depthwise", "contract")
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class LocalMLP(Foldable, keras.layers.Layer):
+class LocalMLP(MLP):
     """Expands, convolves by depth, weighs the channels, contracts: `[B, H, W, C] -> [B, H, W, C]`.
 
     The convolution is 3×3. A BatchNorm follows each of the three layers, and h-swish the first two.
     The channels are weighed by squeeze-and-excitation (Hu et al. 2018). As in LocalViT's published
     code for Swin, its hidden units are four times the ratio, and there is no LayerNorm before all.
+    Nothing is computed again in training, for its BatchNorms may see a batch only once.
 
     Args:
         ratio: Hidden width over input width. LocalViT uses 4.
@@ -31,11 +33,7 @@ class LocalMLP(Foldable, keras.layers.Layer):
     needs_norm = False
 
     def __init__(self, ratio=4, kernel_initializer="glorot_uniform", folded=False, **kwargs):
-        super().__init__(**kwargs)
-        if ratio <= 0:
-            raise ValueError(f"`ratio` must be positive. Received: ratio={ratio}")
-        self.ratio = ratio
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        super().__init__(ratio, kernel_initializer, **kwargs)
         self.folded = folded
 
     def build(self, input_shape):
@@ -66,15 +64,6 @@ class LocalMLP(Foldable, keras.layers.Layer):
         self.excite.build((None, self.squeeze.units))
         self.built = True
 
-    def _dense(self, units, name, **options):
-        return keras.layers.Dense(
-            units,
-            kernel_initializer=self.kernel_initializer.clone(),
-            dtype=self.dtype_policy,
-            name=name,
-            **options,
-        )
-
     def call(self, inputs, training=None):
         x = self._norm("expand", on_tokens(self.expand, inputs), training)
         x = self._norm("depthwise", self.depthwise(ops.hard_silu(x)), training)
@@ -100,13 +89,5 @@ class LocalMLP(Foldable, keras.layers.Layer):
             weights[f"{part}/bias"] = bias
         return weights
 
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
     def get_config(self):
-        return {
-            **super().get_config(),
-            "ratio": self.ratio,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "folded": self.folded,
-        }
+        return {**super().get_config(), "folded": self.folded}

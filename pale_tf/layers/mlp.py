@@ -40,12 +40,13 @@ class MLP(Foldable, keras.layers.Layer):
         self.contract.build((*input_shape[:-1], hidden))
         self.built = True
 
-    def _dense(self, units, name):
+    def _dense(self, units, name, **options):
         return keras.layers.Dense(
             units,
             kernel_initializer=self.kernel_initializer.clone(),
             dtype=self.dtype_policy,
             name=name,
+            **options,
         )
 
     def call(self, inputs, training=None):

@@ -34,9 +34,12 @@ class Model:
     """
 
     def __init__(self, folder, name="digits"):
-        self.signatures = tf.saved_model.load(str(folder)).signatures
+        self.signatures = self.load(folder)
         self.name = name
         self.loading = self.unavailable = self.calls = 0
+
+    def load(self, folder):
+        return tf.saved_model.load(str(folder)).signatures
 
     def state(self):
         if self.loading:
@@ -56,12 +59,10 @@ class FilesModel(Model):
     """An OpenVINO model of files, behind OpenVINO Model Server as its documentation has it: one
     image a request, decoded blue first, whatever the signature is called."""
 
-    def __init__(self, folder, name="digits"):
+    def load(self, folder):
         hint = {"INFERENCE_PRECISION_HINT": "f32"}
         self.compiled = openvino.Core().compile_model(folder / "model.xml", "CPU", hint)
-        self.signatures = collections.defaultdict(lambda: self.answer)
-        self.name = name
-        self.loading = self.unavailable = self.calls = 0
+        return collections.defaultdict(lambda: self.answer)
 
     def answer(self, image_bytes):
         try:

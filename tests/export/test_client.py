@@ -117,18 +117,12 @@ def test_openvino_model_server_gives_the_same_answers(protocol, of_files, model,
             assert found == expected
 
 
-@pytest.mark.skipif(shutil.which("ovms") is None, reason="there is no OpenVINO Model Server")
-def test_the_real_openvino_model_server(of_files, tmp_path, capsys):
-    models = of_files.parents[1]
-    config = (models / "config.json").read_text().replace("/models/", f"{models}/")
-    (tmp_path / "config.json").write_text(config)
-    ports = {"grpc": 18502, "rest": 18503}
-    path = tmp_path / "image.png"
+def check_server(*command, ports, path, capsys):
+    """Starts a server of digits, and asks it by gRPC and by REST."""
     path.write_bytes(encode(picture(0), "PNG"))
-    flags = [f"--port={ports['grpc']}", f"--rest_port={ports['rest']}"]
-    server = subprocess.Popen(["ovms", f"--config_path={tmp_path / 'config.json'}", *flags])
+    server = subprocess.Popen(command)
     try:
-        for protocol, port in ports.items():
+        for protocol, port in zip(("grpc", "rest"), ports, strict=True):
             host = f"localhost:{port}"
             flags = ["--protocol", protocol, "--host", host, "--model", "digits", "--wait", "60"]
             client.main([*flags, str(path)])
@@ -136,6 +130,21 @@ def test_the_real_openvino_model_server(of_files, tmp_path, capsys):
     finally:
         server.terminate()
         server.wait()
+
+
+@pytest.mark.skipif(shutil.which("ovms") is None, reason="there is no OpenVINO Model Server")
+def test_the_real_openvino_model_server(of_files, tmp_path, capsys):
+    models = of_files.parents[1]
+    config = (models / "config.json").read_text().replace("/models/", f"{models}/")
+    (tmp_path / "config.json").write_text(config)
+    check_server(
+        "ovms",
+        f"--config_path={tmp_path / 'config.json'}",
+        *("--port=18502", "--rest_port=18503"),
+        ports=(18502, 18503),
+        path=tmp_path / "image.png",
+        capsys=capsys,
+    )
 
 
 @pytest.mark.skipif(
@@ -145,24 +154,15 @@ def test_the_real_server(exported, capsys, tmp_path):
     models = exported[0].parents[1]
     config = (models / "models.config").read_text().replace("/models/", f"{models}/")
     (tmp_path / "models.config").write_text(config)
-    command = [
+    check_server(
         *("tensorflow_model_server", "--port=18500", "--rest_api_port=18501"),
         f"--model_config_file={tmp_path / 'models.config'}",
         *("--enable_batching", f"--batching_parameters_file={models / 'batching_parameters.txt'}"),
         f"--monitoring_config_file={models / 'monitoring.config'}",
-    ]
-    path = tmp_path / "image.png"
-    path.write_bytes(encode(picture(0), "PNG"))
-    server = subprocess.Popen(command)
-    try:
-        for protocol, port in (("grpc", 18500), ("rest", 18501)):
-            host = f"localhost:{port}"
-            flags = ["--protocol", protocol, "--host", host, "--model", "digits", "--wait", "60"]
-            client.main([*flags, str(path)])
-            assert len(capsys.readouterr().out.splitlines()) == 6
-    finally:
-        server.terminate()
-        server.wait()
+        ports=(18500, 18501),
+        path=tmp_path / "image.png",
+        capsys=capsys,
+    )
 
 
 @pytest.mark.parametrize(

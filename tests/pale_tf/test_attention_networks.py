@@ -51,6 +51,16 @@ def test_the_inference_form_gives_the_same_numbers(attention, projection):
         fuse(fused)
 
 
+def assert_all_forms_same(model, config, folder):
+    """Fused, saved and loaded, and for images of any size."""
+    assert_same(model, fuse(model), (44, 36))
+    model.save(folder / "model.keras")
+    assert_same(model, keras.saving.load_model(folder / "model.keras"), (44, 36))
+    dynamic = pale_network(config, input_shape=(None, None, 3), classes=4)
+    dynamic.set_weights(model.get_weights())
+    assert_same(model, dynamic, (44, 36))
+
+
 @pytest.mark.parametrize("merging", ["overlapping", "patch"])
 @pytest.mark.parametrize("position", ["conditional", "absolute", "none"])
 def test_positions_and_mergings(position, merging, tmp_path):
@@ -59,12 +69,7 @@ def test_positions_and_mergings(position, merging, tmp_path):
     names = {layer.name for layer in model.layers}
     assert ("stage2_block1_position" in names) == (position == "conditional")
     assert ("stage1_position" in names) == (position == "absolute")
-    assert_same(model, fuse(model), (44, 36))
-    model.save(tmp_path / "model.keras")
-    assert_same(model, keras.saving.load_model(tmp_path / "model.keras"), (44, 36))
-    dynamic = pale_network(config, input_shape=(None, None, 3), classes=4)
-    dynamic.set_weights(model.get_weights())
-    assert_same(model, dynamic, (44, 36))
+    assert_all_forms_same(model, config, tmp_path)
 
 
 CHEAPER = {
@@ -80,12 +85,7 @@ CHEAPER = {
 def test_networks_with_less_attention_or_more_locality(options, tmp_path):
     config = mine(**options)
     model = disturbed(pale_network(config, input_shape=(44, 36, 3), classes=4))
-    assert_same(model, fuse(model), (44, 36))
-    model.save(tmp_path / "model.keras")
-    assert_same(model, keras.saving.load_model(tmp_path / "model.keras"), (44, 36))
-    dynamic = pale_network(config, input_shape=(None, None, 3), classes=4)
-    dynamic.set_weights(model.get_weights())
-    assert_same(model, dynamic, (44, 36))
+    assert_all_forms_same(model, config, tmp_path)
     model.compile("sgd", "sparse_categorical_crossentropy")
     images = np.random.default_rng(0).uniform(0, 255, (2, 44, 36, 3)).astype("float32")
     assert np.isfinite(model.fit(images, np.arange(2), verbose=0).history["loss"]).all()

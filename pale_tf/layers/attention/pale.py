@@ -155,33 +155,26 @@ class PSAttention(Attention):
 
     def _rows(self, height, width):
         groups, heads = ceil_div(height, self.pale_rows), self.group_heads
-
-        def of_context(x):
-            x = pool_rows(x, self.pooling) if self.pooling > 1 else x
-            return partition.group_rows(x, groups, heads)
-
         mask = partition.row_mask(height, ceil_div(width, self.pooling), groups)
         return Groups(
             lambda x: partition.group_rows(x, groups, heads),
-            of_context,
+            lambda x: partition.group_rows(self._pooled(x, pool_rows), groups, heads),
             lambda x: partition.ungroup_rows(x, height, width, groups, heads),
             mask_bias(mask, heads),
         )
 
     def _columns(self, height, width):
         groups, heads = ceil_div(width, self.pale_columns), self.group_heads
-
-        def of_context(x):
-            x = pool_columns(x, self.pooling) if self.pooling > 1 else x
-            return partition.group_columns(x, groups, heads)
-
         mask = partition.column_mask(ceil_div(height, self.pooling), width, groups)
         return Groups(
             lambda x: partition.group_columns(x, groups, heads),
-            of_context,
+            lambda x: partition.group_columns(self._pooled(x, pool_columns), groups, heads),
             lambda x: partition.ungroup_columns(x, height, width, groups, heads),
             mask_bias(mask, heads),
         )
+
+    def _pooled(self, x, pool):
+        return pool(x, self.pooling) if self.pooling > 1 else x
 
     def _pales(self, height, width):
         groups = partition.pale_count(height, width, self.pale_rows, self.pale_columns)
