@@ -69,3 +69,10 @@ def check_rate(argument, rate):
     """Raises a `ValueError` that names `argument` unless `rate` is in `[0, 1)`."""
     if not isinstance(rate, numbers.Real) or not 0.0 <= rate < 1.0:
         raise ValueError(f"`{argument}` must be in [0, 1). Received: {rate!r}")
+
+
+def check_keep(argument, share):
+    """Raises a `ValueError` that names `argument` unless `share`, of what is kept, is in
+    `(0, 1]`."""
+    if not isinstance(share, numbers.Real) or not 0.0 < share <= 1.0:
+        raise ValueError(f"`{argument}` must be in (0, 1]. Received: {share!r}")

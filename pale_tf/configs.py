@@ -3,11 +3,12 @@
 import dataclasses
 import math
 
-from pale_tf.checks import check_pair, check_positive_int, check_rate
+from pale_tf.checks import check_keep, check_pair, check_positive_int, check_rate
 from pale_tf.layers.attention import block_attention
 from pale_tf.layers.attention.base import PROJECTIONS
 from pale_tf.layers.blocks import check_block
 from pale_tf.layers.mlps import check_mlp
+from pale_tf.layers.token_selection import check_scores
 
 POSITIONS = ("conditional", "absolute", "none")
 MERGINGS = ("overlapping", "patch")
@@ -41,6 +42,10 @@ class PaleConfig:
         share_attention: Blocks of a stage that share attention weights: of every so many neighbors,
             the first makes them, and the others have neither queries nor keys (Chen et al. 2021,
             PSViT). 1 for none.
+        keep_tokens: Share of the tokens that the MLPs of a stage are spent on, in `(0, 1]`, or one
+            for each of the four stages; the others take one layer instead (Rao et al. 2022,
+            DynamicViT). It needs the `"plain"` MLP.
+        token_scores: How these tokens are found: by a small `"predictor"`, or by their `"norm"`.
 
     Raises:
         ValueError: If a value is out of range, the stages are not four, or the heads of a stage do
@@ -64,6 +69,8 @@ class PaleConfig:
     block: str = "pale"
     mlp: str = "plain"
     share_attention: int = 1
+    keep_tokens: float | tuple[float, float, float, float] = 1.0
+    token_scores: str = "predictor"
 
     def __post_init__(self):
         for field in dataclasses.fields(self):  # a list would leave the configuration unhashable
@@ -75,6 +82,7 @@ class PaleConfig:
             raise ValueError(f"`mlp_ratio` must be positive, finite. Received: {self.mlp_ratio}")
         check_rate("drop_path_rate", self.drop_path_rate)
         check_positive_int("share_attention", self.share_attention)
+        _check_keep_tokens(self)
         _check_attentions(self)
 
     @property
@@ -126,7 +134,7 @@ def _frozen(value):
 def _check_stages(config):
     """Checks the fields that have, or may have, one entry per stage."""
     check_positive_int("embed_dim", config.embed_dim)
-    for field in ("depths", "num_heads", "attention", "attention_options"):
+    for field in ("depths", "num_heads", "attention", "attention_options", "keep_tokens"):
         value = getattr(config, field)
         alike = field in ("depths", "num_heads")  # or one entry may stand for all
         if len(value) != 4 if isinstance(value, tuple) else alike:
@@ -151,6 +159,19 @@ def _check_choices(config):
             raise ValueError(f"`{field}` must be one of {names}. Received: {value!r}")
 
 
+def _check_keep_tokens(config):
+    """Checks the shares of tokens that are kept, and what goes with them."""
+    shares = [config.of_stage("keep_tokens", stage) for stage in range(4)]
+    for share in shares:
+        check_keep("keep_tokens", share)
+    if min(shares) < 1 and config.mlp != "plain":
+        raise ValueError(
+            f"`keep_tokens` must be 1 with `mlp` {config.mlp!r}, which needs the whole map. "
+            f"Received: {config.keep_tokens}"
+        )
+    check_scores(config.token_scores)
+
+
 def _check_attentions(config):
     """Checks that the attentions can be made, divide the channels, and can share their weights."""
     for stage, channels in enumerate(config.stage_dims):
@@ -165,6 +186,8 @@ def _check_attentions(config):
                 f"the next block. Received: {config.share_attention}, with "
                 f"{config.of_stage('attention', stage)!r}"
             )
+        if config.share_attention > 1:  # the attention says what else it needs
+            block_attention(config, stage, 0, sharing="gives", name="check")
 
 
 def _pale(name, embed_dim, num_heads, drop_path_rate):

@@ -17,7 +17,13 @@ MODULES = sorted(
 # A module imports of its own row, and of the rows above.
 LAYERS = (
     ("pale_tf.sizes", "pale_tf.names", "pale_tf.checks", "pale_tf.ranges", "pale_tf.tokens"),
-    ("pale_tf.partition", "pale_tf.windows", "pale_tf.interpolation", "pale_tf.pooling"),
+    (
+        "pale_tf.partition",
+        "pale_tf.windows",
+        "pale_tf.interpolation",
+        "pale_tf.pooling",
+        "pale_tf.selection",
+    ),
     ("pale_tf.boxes",),
     ("pale_tf.anchors", "pale_tf.suppression"),
     ("pale_tf.layers",),

@@ -34,6 +34,9 @@ CONFIGS = {
     "shared": {"share_attention": 2},
     "pooled": {"attention_options": {"pooling": 2}},
     "local": {"mlp": "local"},
+    "selected": {"keep_tokens": 0.5},
+    "selected_by_norm": {"keep_tokens": 0.7, "token_scores": "norm"},
+    "groups": {"attention_options": {"keep": 0.5}},
 }
 FAST = ("pale",)  # the rest takes minutes together
 
@@ -54,7 +57,7 @@ def network(request):
     )
     network = pale_network(config, input_shape=(SIZE, SIZE, 3), classes=7)
     for layer in network.layers:
-        if "attention" in layer.name or "mlp" in layer.name:
+        if any(part in layer.name for part in ("attention", "mlp", "selection")):
             randomize(layer, seed=0)
     return network
 

@@ -99,26 +99,40 @@ def pool(x, length, axis):
     return np.moveaxis(np.stack(means), 0, axis)
 
 
-def pale_outputs(query, key, value, num_heads, pale_size, implementation, pooling=1):
+def best_lines(value, groups, keep, axis):
+    """Groups of lines, rows for axis 0, that attend: those with the largest sums of squares."""
+    sums = [
+        np.sum(np.take(value, range(g, value.shape[axis], groups), axis) ** 2)
+        for g in range(groups)
+    ]
+    return set(np.argsort(sums)[::-1][: math.ceil(round(groups * keep, 6))])
+
+
+def pale_outputs(query, key, value, num_heads, pale_size, implementation, pooling=1, keep=1.0):
     """Values that the tokens of a map receive, `[H, W, C]`, before the output projection."""
     height, width, channels = query.shape
     rows, columns = pale_pair(pale_size)
     out = np.empty_like(query)
+    parallel, half = implementation == "parallel", channels // 2
+    row_groups, column_groups = math.ceil(height / rows), math.ceil(width / columns)
+    in_value = value[..., :half] if parallel else value
+    best_rows = best_lines(pool(in_value, pooling, 1), row_groups, keep, 0)
+    in_value = value[..., half:] if parallel else value
+    best_columns = best_lines(pool(in_value, pooling, 0), column_groups, keep, 1)
     by_row = [query, *(pool(x, pooling, 1) for x in (key, value))]
     by_column = [query, *(pool(x, pooling, 0) for x in (key, value))]
     for token in np.ndindex(height, width):
         in_rows = {(r, c // pooling) for r, c in row_group(token, height, width, rows)}
         in_columns = {(r // pooling, c) for r, c in column_group(token, height, width, columns)}
-        if implementation == "parallel":
-            half, heads = channels // 2, max(1, num_heads // 2)
+        attends = token[0] % row_groups in best_rows, token[1] % column_groups in best_columns
+        if parallel:
+            heads = max(1, num_heads // 2)
             first = [t[..., :half] for t in by_row]
             second = [t[..., half:] for t in by_column]
-            out[token] = np.concatenate(
-                [
-                    attend(token, in_rows, *first, heads),
-                    attend(token, in_columns, *second, heads),
-                ]
-            )
+            own = np.split(value[token], 2)
+            received = [attend(token, in_rows, *first, heads) if attends[0] else own[0]]
+            received += [attend(token, in_columns, *second, heads) if attends[1] else own[1]]
+            out[token] = np.concatenate(received)
         elif implementation == "vanilla":
             pales, _ = whole_pale(0, height, width, rows, columns)
             outputs = [
@@ -136,7 +150,8 @@ def pale_outputs(query, key, value, num_heads, pale_size, implementation, poolin
         else:
             is_row = implementation == "sequential_row"
             tokens, maps = (in_rows, by_row) if is_row else (in_columns, by_column)
-            out[token] = attend(token, tokens, *maps, num_heads)
+            does = attends[0] if is_row else attends[1]
+            out[token] = attend(token, tokens, *maps, num_heads) if does else value[token]
     return out
 
 

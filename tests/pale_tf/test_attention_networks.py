@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import pytest
 
-from pale_tf import PaleConfig, PaleN, fuse, pale_network
+from pale_tf import PaleConfig, PaleN, fuse, pale_network, pale_segmenter
 from pale_tf.layers.attention import ATTENTIONS, Place, make_attention
 from tests.pale_tf.backends import OTHERS_TO_PREDICT, run_on
 from tests.pale_tf.layers.checks import randomize
@@ -78,6 +78,9 @@ CHEAPER = {
     "shared_pales": {"share_attention": 2, "attention": "pale_vanilla", "projection": "linear"},
     "shared_and_pooled": {"share_attention": 2, "attention_options": {"pooling": 3}},
     "local": {"mlp": "local"},
+    "selected": {"keep_tokens": 0.5},
+    "selected_by_norm": {"keep_tokens": (1, 0.7, 0.6, 0.5), "token_scores": "norm"},
+    "groups": {"attention_options": {"keep": 0.5}},
 }
 
 
@@ -89,6 +92,12 @@ def test_networks_with_less_attention_or_more_locality(options, tmp_path):
     model.compile("sgd", "sparse_categorical_crossentropy")
     images = np.random.default_rng(0).uniform(0, 255, (2, 44, 36, 3)).astype("float32")
     assert np.isfinite(model.fit(images, np.arange(2), verbose=0).history["loss"]).all()
+
+
+@pytest.mark.parametrize("options", CHEAPER.values(), ids=CHEAPER)
+def test_segmenters_upon_them(options):
+    model = disturbed(pale_segmenter(mine(**options), 3, (44, 36, 3), channels=8))
+    assert_same(model, fuse(model), (44, 36))
 
 
 @pytest.mark.slow

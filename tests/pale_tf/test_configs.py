@@ -117,6 +117,17 @@ def test_what_is_no_configuration(config):
             {"share_attention": 2, "attention": "pale_sequential"},
             "`share_attention` must be 1 .* the next block. Received: 2, with 'pale_sequential'",
         ),
+        (
+            {"share_attention": 2, "attention_options": {"keep": 0.5}},
+            "`keep` must be 1 where blocks share attention weights",
+        ),
+        ({"keep_tokens": 0.0}, r"`keep_tokens` must be in \(0, 1\]. Received: 0.0"),
+        ({"keep_tokens": (1, 1, 0.7)}, "`keep_tokens` must have one entry per stage, 4"),
+        (
+            {"keep_tokens": (1, 1, 0.7, 1), "mlp": "local"},
+            "`keep_tokens` must be 1 with `mlp` 'local'",
+        ),
+        ({"token_scores": "random"}, "`token_scores` must be one of .* Received: 'random'"),
         ({"drop_path_rate": 1.0}, r"`drop_path_rate` must be in \[0, 1\). Received: 1.0"),
     ],
 )

@@ -6,12 +6,12 @@ import typing
 import keras
 from keras import ops
 
-from pale_tf import partition
-from pale_tf.checks import check_pair, check_positive_int
+from pale_tf import partition, selection
+from pale_tf.checks import check_keep, check_pair, check_positive_int
 from pale_tf.layers.attention.base import Attention
 from pale_tf.layers.attention.core import mask_bias
 from pale_tf.pooling import pool_columns, pool_rows
-from pale_tf.sizes import ceil_div
+from pale_tf.sizes import ceil_div, equal
 
 IMPLEMENTATIONS = ("parallel", "vanilla", "sequential_row", "sequential_column")
 
@@ -24,12 +24,14 @@ class Groups(typing.NamedTuple):
         of_context: From such a map, their keys or values, `[B, N·heads, M, d]`.
         to_map: From what the queries receive, the map.
         bias: Summand of the scores that hides padding, or None.
+        count: Number of groups, `N`.
     """
 
     of_queries: collections.abc.Callable
     of_context: collections.abc.Callable
     to_map: collections.abc.Callable
     bias: typing.Any
+    count: typing.Any
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
@@ -54,12 +56,18 @@ class PSAttention(Attention):
     neighbors in a column of their column group: clusters of tokens (Marin et al. 2021, Token
     Pooling) that keep to the lines of a pale, this project's reading.
 
+    With `keep`, only the groups with the largest values attend, as windows do in SparseViT (Chen et
+    al. 2023): those with the largest mean of squares, in which padding counts as zeros. The tokens
+    of the others receive their own values.
+
     Args:
         num_heads: Attention heads over all channels. The parallel form gives half of them to the
             rows and half to the columns, and at least one to each.
         pale_size: Rows and columns of a pale, an integer or a pair `(rows, columns)`.
         implementation: One of the forms above.
         pooling: Tokens of a mean; 1 for the tokens themselves. Whole pales are not pooled.
+        keep: Share of the groups that attend, in `(0, 1]`, rounded up to a whole number of them.
+            Whole pales all do.
         **kwargs: The other arguments of `pale_tf.layers.attention.Attention`: `projection`,
             `dropout`, `kernel_initializer`, `seed`, `folded`, and those of `keras.layers.Layer`.
 
@@ -70,7 +78,9 @@ class PSAttention(Attention):
 
     can_share = True
 
-    def __init__(self, num_heads, pale_size=7, implementation="parallel", pooling=1, **kwargs):
+    def __init__(
+        self, num_heads, pale_size=7, implementation="parallel", pooling=1, keep=1.0, **kwargs
+    ):
         super().__init__(num_heads, **kwargs)
         if implementation not in IMPLEMENTATIONS:
             raise ValueError(
@@ -86,20 +96,51 @@ class PSAttention(Attention):
                 "`pooling` must be 1 for whole pales, whose tokens are no line. "
                 f"Received: pooling={pooling}"
             )
+        check_keep("keep", keep)
+        if keep < 1 and implementation == "vanilla":
+            raise ValueError(
+                "`keep` must be 1 for whole pales, of which every token has two. "
+                f"Received: keep={keep}"
+            )
+        if keep < 1 and self.sharing is not None:
+            raise ValueError(
+                "`keep` must be 1 where blocks share attention weights, which are those of all "
+                f"groups. Received: keep={keep}"
+            )
+        self.keep = keep
         self.halves = 2 if implementation == "parallel" else 1
 
     def attend(self, query, key, value, training=None):
         def attend_inside(groups, query, key, value):
-            outputs = self.softmax_attention(
-                groups.of_queries(query),
-                groups.of_context(key),
-                groups.of_context(value),
-                groups.bias,
-                training,
-            )
+            arguments = [groups.of_queries(query), *map(groups.of_context, (key, value))]
+            count = selection.kept_count(groups.count, self.keep)
+            if equal(count, groups.count):
+                outputs = self.softmax_attention(*arguments, groups.bias, training)
+            else:
+                own = groups.of_queries(value)
+                outputs = self._attend_in_best(groups, count, own, *arguments, training)
             return groups.to_map(outputs)
 
         return _join(self._in_parts(attend_inside, query, key, value))
+
+    def _attend_in_best(self, groups, count, own, query, key, value, training):
+        """Attends inside the `count` groups with the largest values; the others keep their own."""
+
+        def apart(x):
+            """`[B, N·heads, L, D] -> [B·N, heads, L, D]`."""
+            return ops.reshape(x, (-1, self.group_heads, *ops.shape(x)[-2:]))
+
+        squares = ops.square(ops.cast(apart(value), "float32"))
+        scores = ops.reshape(ops.mean(squares, axis=(1, 2, 3)), (-1, groups.count))
+        ranking = selection.ranking(scores)
+        best, rest = ranking[:, :count], ranking[:, count:]
+        bias = groups.bias
+        if bias is not None:
+            bias = ops.take(apart(bias), ops.reshape(best, (-1,)), axis=0)
+        chosen = (selection.take(apart(x), best, groups.count) for x in (query, key, value))
+        outputs = self.softmax_attention(*chosen, bias, training)
+        kept = selection.take(apart(own), rest, groups.count)
+        return ops.reshape(selection.put_back(outputs, kept, ranking, count), ops.shape(own))
 
     def weigh(self, query, key, training=None):
         def weigh_inside(groups, query, key):
@@ -161,6 +202,7 @@ class PSAttention(Attention):
             lambda x: partition.group_rows(self._pooled(x, pool_rows), groups, heads),
             lambda x: partition.ungroup_rows(x, height, width, groups, heads),
             mask_bias(mask, heads),
+            groups,
         )
 
     def _columns(self, height, width):
@@ -171,6 +213,7 @@ class PSAttention(Attention):
             lambda x: partition.group_columns(self._pooled(x, pool_columns), groups, heads),
             lambda x: partition.ungroup_columns(x, height, width, groups, heads),
             mask_bias(mask, heads),
+            groups,
         )
 
     def _pooled(self, x, pool):
@@ -187,9 +230,8 @@ class PSAttention(Attention):
             by_row, by_column = partition.ungroup_pales(x, height, width, groups, heads)
             return (by_row + by_column) / 2
 
-        return Groups(
-            group, group, to_map, mask_bias(partition.pale_mask(height, width, groups), heads)
-        )
+        bias = mask_bias(partition.pale_mask(height, width, groups), heads)
+        return Groups(group, group, to_map, bias, groups)
 
     def get_config(self):
         return {
@@ -197,6 +239,7 @@ class PSAttention(Attention):
             "pale_size": self.pale_size,
             "implementation": self.implementation,
             "pooling": self.pooling,
+            "keep": self.keep,
         }
 
 

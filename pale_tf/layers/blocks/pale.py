@@ -10,8 +10,11 @@ from pale_tf.layers.initializers import KERNEL_INITIALIZER
 from pale_tf.layers.mlps import MLPS
 from pale_tf.layers.normalization import LayerNorm
 from pale_tf.layers.position import ConditionalPositionEncoding
+from pale_tf.layers.selective_mlp import SelectiveMLP
+from pale_tf.layers.token_selection import TokenSelection
 
 WEIGHTS = "attention_weights"  # of those that blocks share
+TOKENS = "kept_tokens"  # a mask and a ranking, of those that have the whole MLP
 
 
 def pale_block(state, config, stage, block, drop_path_rate):
@@ -21,7 +24,8 @@ def pale_block(state, config, stage, block, drop_path_rate):
     reads like the paper, such as `stage3_block5_attention`.
 
     Args:
-        state: The `State` before. With `share_attention`, blocks share attention weights.
+        state: The `State` before. With `share_attention`, blocks share attention weights; with
+            `keep_tokens`, all blocks of a stage spend their MLPs on the same tokens.
         config: The `PaleConfig` of the network. Without `position="conditional"`, there is no CPE.
         stage: Index of the stage, 0 to 3.
         block: Index of the block in its stage.
@@ -31,6 +35,14 @@ def pale_block(state, config, stage, block, drop_path_rate):
         The `State` after.
     """
     x, name = state.map, names.block_prefix(stage + 1, block + 1)
+    shared, keep = dict(state.shared), config.of_stage("keep_tokens", stage)
+    if keep < 1 and block == 0:
+        shared[TOKENS] = TokenSelection(
+            keep,
+            config.token_scores,
+            kernel_initializer=KERNEL_INITIALIZER.clone(),
+            name=f"{name}_selection",
+        )(x)
     if config.position == "conditional":
         x = ConditionalPositionEncoding(name=f"{name}_position")(x)
     attention = block_attention(
@@ -41,7 +53,6 @@ def pale_block(state, config, stage, block, drop_path_rate):
         sharing=_sharing(config, stage, block),
         name=f"{name}_attention",
     )
-    shared = dict(state.shared)
 
     def attend(x):
         if attention.sharing == "takes":
@@ -52,10 +63,14 @@ def pale_block(state, config, stage, block, drop_path_rate):
         return attention(x)
 
     x = _residual(x, attend, drop_path_rate, name, 1)
-    mlp = MLPS[config.mlp](
-        config.mlp_ratio, kernel_initializer=KERNEL_INITIALIZER.clone(), name=f"{name}_mlp"
-    )
-    return State(_residual(x, mlp, drop_path_rate, name, 2, mlp.needs_norm), shared)
+    options = {"kernel_initializer": KERNEL_INITIALIZER.clone(), "name": f"{name}_mlp"}
+    if keep < 1:
+        mlp = SelectiveMLP(keep, config.mlp_ratio, **options)
+        x = _residual(x, lambda x: mlp([x, *shared[TOKENS]]), drop_path_rate, name, 2)
+    else:
+        mlp = MLPS[config.mlp](config.mlp_ratio, **options)
+        x = _residual(x, mlp, drop_path_rate, name, 2, mlp.needs_norm)
+    return State(x, shared)
 
 
 def _sharing(config, stage, block):

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pale_tf import PSAttention
 from pale_tf.layers.attention.pale import IMPLEMENTATIONS
-from tests.pale_tf import oracle
+from tests.pale_tf import attention_oracle, oracle
 from tests.pale_tf.layers.attention.every_attention import EveryAttention
 from tests.pale_tf.layers.checks import randomize, run_layer
 
@@ -219,6 +219,64 @@ def test_heads_and_halves_that_do_not_divide(num_heads, channels, message):
 
 class TestPSAttention(EveryAttention):
     attentions = ("pale", "pale_vanilla", "pale_sequential")
+
+
+@pytest.mark.parametrize(
+    ("implementation", "pooling", "keep"),
+    [
+        ("parallel", 1, 0.5),
+        ("parallel", 2, 0.4),
+        ("sequential_row", 1, 0.34),
+        ("sequential_column", 3, 0.01),
+    ],
+)
+@pytest.mark.parametrize("size", [(9, 9), (5, 8), (10, 7), (1, 1)], ids=str)
+def test_only_groups_of_large_values_attend(size, implementation, pooling, keep):
+    """Lines of 2, so that there are groups, and padding where sides are odd."""
+    layer = PSAttention(4, 2, implementation, pooling, keep, projection="linear")
+    layer.build((None, *size, 8))
+    randomize(layer, seed=30)
+    x = np.random.default_rng(31).normal(size=(3, *size, 8))
+    # Images of their own kind have groups of their own.
+    x *= np.random.default_rng(32).uniform(0.2, 2, (3, *size, 1))
+    found = keras.ops.convert_to_numpy(layer(x.astype("float32")))
+    for image, output in zip(x, found, strict=True):
+        projected = (
+            attention_oracle.dense(getattr(layer, name), image)
+            for name in ("query", "key", "value")
+        )
+        expected = oracle.pale_outputs(*projected, 4, 2, implementation, pooling, keep)
+        expected = attention_oracle.dense(layer.output_projection, expected)
+        np.testing.assert_allclose(output, expected, rtol=0, atol=1e-5)
+
+
+def test_layer_whose_groups_are_selected():
+    run_layer(lambda **kwargs: PSAttention(4, 2, keep=0.5, **kwargs), channels=16)
+
+
+def test_operations_of_selection_are_there_only_where_a_group_is_left_out():
+    """Of one group, none is left out; and at `keep` 1, none of any."""
+    kinds = {}
+    for keep, rows in ((1.0, 2), (0.5, 7), (0.5, 2)):
+        layer = PSAttention(2, rows, keep=keep)
+        traced = tf.function(layer).get_concrete_function(tf.TensorSpec((1, 7, 7, 8)))
+        kinds[keep, rows] = {operation.type for operation in traced.graph.get_operations()}
+    assert "TopKV2" in kinds[0.5, 2]
+    assert not kinds[1.0, 2] & {"TopKV2", "GatherV2"}
+    assert not kinds[0.5, 7] & {"TopKV2", "GatherV2"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"keep": 0}, r"`keep` must be in \(0, 1\]. Received: 0"),
+        ({"keep": 0.5, "implementation": "vanilla"}, "`keep` must be 1 for whole pales"),
+        ({"keep": 0.5, "sharing": "gives"}, "`keep` must be 1 where blocks share"),
+    ],
+)
+def test_bad_shares_of_groups(options, message):
+    with pytest.raises(ValueError, match=message):
+        PSAttention(4, **options)
 
 
 def sharing_layers(size, implementation, pooling=1, **options):

@@ -41,6 +41,30 @@ def test_blocks_share_attention_weights_by_neighbors():
     assert roles == ["gives", "takes", "gives", "takes", None]
 
 
+def test_blocks_of_a_stage_spend_their_mlps_on_the_same_tokens():
+    config = dataclasses.replace(CONFIG, keep_tokens=(1, 0.5, 1, 1), token_scores="norm")
+    inputs = keras.Input((6, 5, 8))
+    state = State(inputs)
+    for block in range(2):
+        state = pale_block(state, config, 1, block, 0.0)
+    model = keras.Model(inputs, state.map)
+    selections = [layer for layer in model.layers if layer.name.endswith("_selection")]
+    assert [layer.name for layer in selections] == ["stage2_block1_selection"]
+    for block in (1, 2):
+        _, mask, ranking = model.get_layer(f"stage2_block{block}_mlp").input
+        assert [mask, ranking] == list(selections[0].output)
+
+
+def test_stages_that_keep_all_tokens_are_plain():
+    """The same layers as of a configuration that selects nothing."""
+    config = dataclasses.replace(CONFIG, keep_tokens=(0.5, 1, 0.5, 0.5))
+    inputs = keras.Input((6, 5, 8))
+    model = keras.Model(inputs, pale_block(State(inputs), config, 1, 4, 0.0).map)
+    plain = block_model(drop_path_rate=0.0)
+    kinds = [[(layer.name, type(layer)) for layer in m.layers[1:]] for m in (model, plain)]
+    assert kinds[0] == kinds[1]
+
+
 def test_drop_path_is_on_both_branches_and_absent_at_rate_0():
     rates = [layer.rate for layer in block_model(0.3).layers if "drop_path" in layer.name]
     assert rates == [0.3, 0.3]
