@@ -7,6 +7,7 @@ from pale_tf.fuse import fuse
 from pale_tf.layers.attention import PSAttention
 from pale_tf.models import PaleB, PaleN, PaleS, PaleT, pale_network
 from pale_tf.pretrained import load_pretrained
+from pale_tf.prune import prune
 from pale_tf.rematerialization import rematerialize
 from pale_tf.segmenter import pale_segmenter
 
@@ -25,5 +26,6 @@ __all__ = [
     "pale_detector",
     "pale_network",
     "pale_segmenter",
+    "prune",
     "rematerialize",
 ]

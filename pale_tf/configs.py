@@ -1,6 +1,7 @@
 """The shapes of the networks: `PaleConfig`, and one table of those that have a name, `NETWORKS`."""
 
 import dataclasses
+import itertools
 import math
 
 from pale_tf.checks import check_keep, check_pair, check_positive_int, check_rate
@@ -8,6 +9,7 @@ from pale_tf.layers.attention import block_attention
 from pale_tf.layers.attention.base import PROJECTIONS
 from pale_tf.layers.blocks import check_block
 from pale_tf.layers.mlps import check_mlp
+from pale_tf.layers.scores import check_sparsity
 from pale_tf.layers.token_selection import check_scores
 
 POSITIONS = ("conditional", "absolute", "none")
@@ -46,6 +48,13 @@ class PaleConfig:
             for each of the four stages; the others take one layer instead (Rao et al. 2022,
             DynamicViT). It needs the `"plain"` MLP.
         token_scores: How these tokens are found: by a small `"predictor"`, or by their `"norm"`.
+        mlp_widths: Hidden units of the MLP of each block, a tuple for each of the four stages, or
+            None for `mlp_ratio` times the channels. `pale_tf.prune` makes such networks.
+        value_dims: Likewise, the channels of the values of each head, or None for those of queries
+            and keys.
+        sparsity: Weight of the L1 norm of scores, in the loss: each hidden unit and each channel of
+            the values has one, by which `pale_tf.prune` drops it (Zhu et al. 2021, VTP). 0 for no
+            scores.
 
     Raises:
         ValueError: If a value is out of range, the stages are not four, or the heads of a stage do
@@ -71,6 +80,9 @@ class PaleConfig:
     share_attention: int = 1
     keep_tokens: float | tuple[float, float, float, float] = 1.0
     token_scores: str = "predictor"
+    mlp_widths: tuple | None = None
+    value_dims: tuple | None = None
+    sparsity: float = 0.0
 
     def __post_init__(self):
         for field in dataclasses.fields(self):  # a list would leave the configuration unhashable
@@ -84,6 +96,7 @@ class PaleConfig:
         check_positive_int("share_attention", self.share_attention)
         _check_keep_tokens(self)
         _check_attentions(self)
+        _check_widths(self)
 
     @property
     def stage_dims(self):
@@ -99,6 +112,21 @@ class PaleConfig:
         """
         value = getattr(self, field)
         return value[stage] if isinstance(value, tuple) else value
+
+    def narrowing(self, argument, stage, block):
+        """Arguments of a layer of a block that make it narrower, or give it scores.
+
+        Args:
+            argument: `"width"` for the MLP, or `"value_dim"` for the attention.
+            stage: Index of the stage, 0 to 3.
+            block: Index of the block in its stage.
+
+        Returns:
+            Dict: nothing, for most configurations.
+        """
+        widths = self.mlp_widths if argument == "width" else self.value_dims
+        arguments = {} if widths is None else {argument: widths[stage][block]}
+        return {**arguments, "sparsity": self.sparsity} if self.sparsity else arguments
 
 
 def resolve_config(config):
@@ -188,6 +216,37 @@ def _check_attentions(config):
             )
         if config.share_attention > 1:  # the attention says what else it needs
             block_attention(config, stage, 0, sharing="gives", name="check")
+
+
+def _check_widths(config):
+    """Checks the widths of pruned blocks, and that what has scores can be pruned."""
+    check_sparsity(config.sparsity)
+    for field in ("mlp_widths", "value_dims"):
+        value = getattr(config, field)
+        if value is None:
+            continue
+        shape = tuple(map(len, value)) if _is_nested(value) else value
+        if shape != config.depths:
+            raise ValueError(
+                f"`{field}` must be None or have an entry for each block of each stage, "
+                f"{config.depths}. Received: {value}"
+            )
+        for width in itertools.chain(*value):
+            check_positive_int(field, width)
+    if config.sparsity and config.mlp != "plain":
+        raise ValueError(
+            f"`sparsity` must be 0 with `mlp` {config.mlp!r}, which is not pruned. "
+            f"Received: {config.sparsity}"
+        )
+    if config.sparsity or config.value_dims is not None:
+        for stage in range(4):  # the attention says if it is not pruned
+            block_attention(
+                config, stage, 0, **config.narrowing("value_dim", stage, 0), name="check"
+            )
+
+
+def _is_nested(value):
+    return isinstance(value, tuple) and all(isinstance(entry, tuple) for entry in value)
 
 
 def _pale(name, embed_dim, num_heads, drop_path_rate):

@@ -13,9 +13,9 @@ from pale_tf.layers.folding import (
     AFFINE,
     SCALE,
     Foldable,
+    assign_weights,
     fold_affine,
     own_weights,
-    path_inside,
     to_float64,
 )
 from pale_tf.layers.normalization import LayerNorm
@@ -208,13 +208,4 @@ def _transfer(original, layer, fold):
     else:
         values = own_weights(original)
         fold_affine(values, "", scale, shift)
-    weights = {path_inside(layer, weight): weight for weight in layer.weights}
-    missing, left = sorted(weights.keys() - values.keys()), sorted(values.keys() - weights.keys())
-    if missing or left or len(weights) < len(layer.weights):
-        raise ValueError(
-            "`model` must have layers whose `fused_weights` are the weights of their inference "
-            f"form. Received: {layer.name} ({type(layer).__name__}), which gives none for {missing}"
-            f" and has no place for {left}"
-        )
-    for path, weight in weights.items():
-        weight.assign(values[path].astype("float32"))
+    assign_weights(layer, values)

@@ -58,6 +58,28 @@ def path_inside(layer, weight):
     return f"/{weight.path}".split(f"/{layer.name}/", 1)[-1]
 
 
+def assign_weights(layer, values):
+    """Gives a layer the weights that another one computed for it.
+
+    Args:
+        layer: A built layer.
+        values: Dict of arrays by their paths inside the layer.
+
+    Raises:
+        ValueError: If they are not those of the layer.
+    """
+    weights = {path_inside(layer, weight): weight for weight in layer.weights}
+    missing, left = sorted(weights.keys() - values.keys()), sorted(values.keys() - weights.keys())
+    if missing or left or len(weights) < len(layer.weights):
+        raise ValueError(
+            "`model` must have layers whose `fused_weights` are the weights of their inference "
+            f"form. Received: {layer.name} ({type(layer).__name__}), which gives none for {missing}"
+            f" and has no place for {left}"
+        )
+    for path, weight in weights.items():
+        weight.assign(values[path].astype("float32"))
+
+
 def pop_batch_norm(weights, name, epsilon):
     """Takes a BatchNorm with moving statistics out of weights.
 

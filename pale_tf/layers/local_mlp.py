@@ -25,20 +25,25 @@ class LocalMLP(MLP):
         kernel_initializer: Initializer of the point-wise kernels.
         folded: Whether the BatchNorms are part of the layers before them. `pale_tf.fuse` makes such
             layers.
+        **kwargs: `width` as in `MLP`, and the arguments of `keras.layers.Layer`.
 
     Raises:
-        ValueError: If the ratio is not positive.
+        ValueError: If the ratio is not positive, or there is a sparsity.
     """
 
     needs_norm = False
 
     def __init__(self, ratio=4, kernel_initializer="glorot_uniform", folded=False, **kwargs):
         super().__init__(ratio, kernel_initializer, **kwargs)
+        if self.sparsity:
+            raise ValueError(
+                f"`sparsity` must be 0: the local MLP is not pruned. Received: {self.sparsity}"
+            )
         self.folded = folded
 
     def build(self, input_shape):
         channels = input_shape[-1]
-        hidden = int(self.ratio * channels)
+        hidden = self.hidden_units(channels)
         self.expand = self._dense(hidden, "expand", use_bias=self.folded)
         self.depthwise = keras.layers.DepthwiseConv2D(
             3,

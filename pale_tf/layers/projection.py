@@ -9,7 +9,7 @@ from pale_tf.tokens import on_tokens
 
 @keras.saving.register_keras_serializable(package="pale_tf")
 class SeparableProjection(Foldable, keras.layers.Layer):
-    """3×3 depth-wise convolution -> BatchNorm -> point-wise: `[B, H, W, C] -> [B, H, W, C]`.
+    """3×3 depth-wise convolution -> BatchNorm -> point-wise: `[B, H, W, C] -> [B, H, W, D]`.
 
     The separable convolution of CvT (Wu et al. 2021, section 3.2), in its order; the depth-wise
     convolution has no bias, for BatchNorm brings one.
@@ -18,11 +18,13 @@ class SeparableProjection(Foldable, keras.layers.Layer):
         kernel_initializer: Initializer of the point-wise kernel.
         normalize: Whether there is a BatchNorm. In inference it can be part of the point-wise
             layer.
+        units: `D`; None for `C`.
     """
 
-    def __init__(self, kernel_initializer="glorot_uniform", normalize=True, **kwargs):
+    def __init__(self, kernel_initializer="glorot_uniform", normalize=True, units=None, **kwargs):
         super().__init__(**kwargs)
         self.normalize = normalize
+        self.units = units
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
@@ -38,7 +40,7 @@ class SeparableProjection(Foldable, keras.layers.Layer):
             self.norm = BatchNorm(dtype=self.dtype_policy, name="norm")
             self.norm.build(input_shape)
         self.pointwise = keras.layers.Dense(
-            input_shape[-1],
+            self.units or input_shape[-1],
             kernel_initializer=self.kernel_initializer.clone(),
             dtype=self.dtype_policy,
             name="pointwise",
@@ -63,11 +65,12 @@ class SeparableProjection(Foldable, keras.layers.Layer):
         return weights
 
     def compute_output_shape(self, input_shape):
-        return input_shape
+        return (*input_shape[:-1], self.units or input_shape[-1])
 
     def get_config(self):
         return {
             **super().get_config(),
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "normalize": self.normalize,
+            "units": self.units,
         }

@@ -128,6 +128,15 @@ def test_what_is_no_configuration(config):
             "`keep_tokens` must be 1 with `mlp` 'local'",
         ),
         ({"token_scores": "random"}, "`token_scores` must be one of .* Received: 'random'"),
+        ({"sparsity": -1.0}, "`sparsity` must be 0 or positive, finite. Received: -1.0"),
+        ({"sparsity": 1e-4, "mlp": "local"}, "`sparsity` must be 0 with `mlp` 'local'"),
+        ({"sparsity": 1e-4, "attention": "window"}, "the values of WindowAttention are not pruned"),
+        ({"mlp_widths": (8, 8, 8, 8)}, "`mlp_widths` must be None or have an entry for each block"),
+        ({"value_dims": ((8, 8),) * 4}, r"`value_dims` must be None .* \(2, 2, 16, 2\)"),
+        (
+            {"mlp_widths": ((8, 8), (8, 8), (8,) * 16, (8, 0))},
+            "`mlp_widths` must be a positive integer. Received: 0",
+        ),
         ({"drop_path_rate": 1.0}, r"`drop_path_rate` must be in \[0, 1\). Received: 1.0"),
     ],
 )

@@ -3,12 +3,14 @@
 import functools
 
 import keras
+import numpy as np
 from keras import ops
 
 from pale_tf.checks import check_heads, check_positive_int, check_rate
 from pale_tf.layers.attention.core import softmax_attention, softmax_weights
-from pale_tf.layers.folding import Foldable, own_weights
+from pale_tf.layers.folding import Foldable, own_weights, to_float64
 from pale_tf.layers.projection import SeparableProjection
+from pale_tf.layers.scores import SCORES, add_scores, check_sparsity
 from pale_tf.tokens import on_tokens
 
 PROJECTIONS = ("separable", "linear")
@@ -34,10 +36,14 @@ class Attention(Foldable, keras.layers.Layer):
         sharing: `"gives"` for a layer that returns the map and, after it, its attention weights;
             `"takes"` for one that is called with a map and such weights, in a list, and has no
             queries and keys (Chen et al. 2021, PSViT); None for neither.
+        value_dim: Channels of the values of each head, or None for those of queries and keys.
+        sparsity: Weight of the L1 norm of the scores of the values' channels, in the loss: each
+            channel is multiplied by its score, and `pale_tf.prune` drops those with small ones (Zhu
+            et al. 2021, VTP). 0 for no scores.
 
     Raises:
-        ValueError: If an argument is out of range, an attention cannot share its weights or, when
-            the layer is built, the channels do not divide into heads.
+        ValueError: If an argument is out of range, an attention cannot share its weights or have
+            narrower values or, when the layer is built, the channels do not divide into heads.
     """
 
     # Parts that the channels are split into before heads are: 2 where half of them attends in rows
@@ -46,6 +52,9 @@ class Attention(Foldable, keras.layers.Layer):
 
     # Whether a subclass has `weigh`, `spread` and `weight_shapes`.
     can_share = False
+
+    # Whether the values may have other widths than queries and keys, and scores.
+    can_narrow = False
 
     def __init__(
         self,
@@ -56,6 +65,8 @@ class Attention(Foldable, keras.layers.Layer):
         seed=None,
         folded=False,
         sharing=None,
+        value_dim=None,
+        sparsity=0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -69,6 +80,12 @@ class Attention(Foldable, keras.layers.Layer):
                 f"`sharing` must be None: {type(self).__name__} cannot share its weights. "
                 f"Received: {sharing!r}"
             )
+        check_sparsity(sparsity)
+        if not self.can_narrow and (value_dim is not None or sparsity):
+            raise ValueError(
+                f"`value_dim` must be None and `sparsity` 0: the values of {type(self).__name__} "
+                f"are not pruned. Received: {value_dim}, {sparsity}"
+            )
         self.num_heads = check_positive_int("num_heads", num_heads)
         self.projection = projection
         self.dropout = dropout
@@ -76,6 +93,8 @@ class Attention(Foldable, keras.layers.Layer):
         self.seed = seed
         self.folded = folded
         self.sharing = sharing
+        self.value_dim = None if value_dim is None else check_positive_int("value_dim", value_dim)
+        self.sparsity = sparsity
         self.rematerialize = False  # `pale_tf.rematerialize` sets it
         self.input_spec = None if sharing == "takes" else keras.InputSpec(ndim=4)
 
@@ -89,20 +108,29 @@ class Attention(Foldable, keras.layers.Layer):
         # Heads that share one softmax group: a half's, or all.
         self.group_heads = self.check_channels(channels)
         self.scale = (channels // (self.halves * self.group_heads)) ** -0.5
+        width = self.value_width(channels)
         for name in self.projected:
-            setattr(self, name, self._projection(channels, name))
+            setattr(self, name, self._projection(width if name == "value" else channels, name))
+            getattr(self, name).build(input_shape)
+        if self.sparsity:
+            self.scores = add_scores(self, width, self.sparsity)
         self.output_projection = self.dense(channels, "output")
+        self.output_projection.build((*input_shape[:-1], width))
         self.dropout_layer = keras.layers.Dropout(
             self.dropout, seed=self.seed, dtype=self.dtype_policy, name="dropout"
         )
-        for layer in (*(getattr(self, name) for name in self.projected), self.output_projection):
-            layer.build(input_shape)
         self.built = True
 
     @property
     def projected(self):
         """Names of the projections of the map."""
         return ("value",) if self.sharing == "takes" else ("query", "key", "value")
+
+    def value_width(self, channels):
+        """Channels of the values of all heads, for a number of input channels."""
+        if self.value_dim is None:
+            return channels
+        return self.halves * self.check_channels(channels) * self.value_dim
 
     def _map_shape(self, input_shape):
         """Shape of the map among those of the inputs."""
@@ -114,6 +142,7 @@ class Attention(Foldable, keras.layers.Layer):
         return SeparableProjection(
             self.kernel_initializer.clone(),
             normalize=not self.folded,
+            units=channels,
             dtype=self.dtype_policy,
             name=name,
         )
@@ -121,7 +150,7 @@ class Attention(Foldable, keras.layers.Layer):
     def call(self, inputs, training=None):
         if self.sharing == "takes":
             inputs, *weights = inputs
-            value = self._project(self.value, inputs, training)
+            value = self._project_value(inputs, training)
             return on_tokens(self.output_projection, self.spread(weights, value))
         query, key, value = self.project(inputs, training)
         if self.sharing == "gives":
@@ -148,7 +177,11 @@ class Attention(Foldable, keras.layers.Layer):
 
     def project_context(self, context, training=None):
         """Keys and values of the map that is attended to: twice its shape."""
-        return tuple(self._project(layer, context, training) for layer in (self.key, self.value))
+        return self._project(self.key, context, training), self._project_value(context, training)
+
+    def _project_value(self, context, training):
+        value = self._project(self.value, context, training)
+        return value * ops.cast(self.scores, value.dtype) if self.sparsity else value
 
     def _project(self, layer, inputs, training):
         # A point-wise layer does not ask whether it is being trained.
@@ -216,20 +249,54 @@ class Attention(Foldable, keras.layers.Layer):
         )
 
     def fused_config(self):
-        return {**self.get_config(), "folded": True}
+        return {**self.get_config(), "folded": True, "sparsity": 0.0}
 
     def fused_weights(self, scale=None, shift=None):
-        """BatchNorms, and the scale of the scores, go into the point-wise kernels."""
+        """BatchNorms, and what scales queries and values, go into the point-wise kernels."""
         weights = own_weights(self)
         for name in self.projected:
             if self.projection == "separable":
                 weights = {k: v for k, v in weights.items() if not k.startswith(f"{name}/")}
                 projection = getattr(self, name).fused_weights()
                 weights |= {f"{name}/{path}": value for path, value in projection.items()}
-        pointwise = "query/pointwise" if self.projection == "separable" else "query"
-        if "query" in self.projected:
-            for name in ("kernel", "bias"):
-                weights[f"{pointwise}/{name}"] *= self.scale
+        factors = {"query": self.scale} if "query" in self.projected else {}
+        if self.sparsity:
+            factors["value"] = weights.pop(SCORES)
+        for name, factor in factors.items():
+            for part in ("kernel", "bias"):
+                weights[f"{self.pointwise(name)}/{part}"] *= factor
+        return weights
+
+    def pointwise(self, name):
+        """Path of the point-wise layer of a projection."""
+        return f"{name}/pointwise" if self.projection == "separable" else name
+
+    def importance(self):
+        """Importance of the values' channels, by their scores: float64 `[heads, channels]`."""
+        heads = self.halves * self.group_heads
+        return abs(to_float64(self.scores)).reshape(heads, -1)
+
+    def pruned_config(self, count):
+        """Configuration of the layer with `count` channels of values a head, without scores."""
+        return {**self.get_config(), "value_dim": count, "sparsity": 0.0}
+
+    def pruned_weights(self, places):
+        """Weights of that layer.
+
+        Args:
+            places: Of each head, the channels that stay, `[heads, count]`.
+
+        Returns:
+            Dict of float64 arrays by their paths inside the layer.
+        """
+        weights = own_weights(self)
+        scores = weights.pop(SCORES)
+        heads = places.shape[0]
+        kept = (places + np.arange(heads)[:, None] * (scores.size // heads)).reshape(-1)
+        for part in ("kernel", "bias"):
+            path = f"{self.pointwise('value')}/{part}"
+            weights[path] = (weights[path] * scores)[..., kept]
+        weights["output/kernel"] = weights["output/kernel"][kept]
         return weights
 
     def compute_output_shape(self, input_shape):
@@ -246,4 +313,6 @@ class Attention(Foldable, keras.layers.Layer):
             "seed": self.seed,
             "folded": self.folded,
             "sharing": self.sharing,
+            "value_dim": self.value_dim,
+            "sparsity": self.sparsity,
         }

@@ -77,6 +77,7 @@ class PSAttention(Attention):
     """
 
     can_share = True
+    can_narrow = True
 
     def __init__(
         self, num_heads, pale_size=7, implementation="parallel", pooling=1, keep=1.0, **kwargs

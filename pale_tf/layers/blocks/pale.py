@@ -51,6 +51,7 @@ def pale_block(state, config, stage, block, drop_path_rate):
         block,
         kernel_initializer=KERNEL_INITIALIZER.clone(),
         sharing=_sharing(config, stage, block),
+        **config.narrowing("value_dim", stage, block),
         name=f"{name}_attention",
     )
 
@@ -63,7 +64,11 @@ def pale_block(state, config, stage, block, drop_path_rate):
         return attention(x)
 
     x = _residual(x, attend, drop_path_rate, name, 1)
-    options = {"kernel_initializer": KERNEL_INITIALIZER.clone(), "name": f"{name}_mlp"}
+    options = {
+        "kernel_initializer": KERNEL_INITIALIZER.clone(),
+        **config.narrowing("width", stage, block),
+        "name": f"{name}_mlp",
+    }
     if keep < 1:
         mlp = SelectiveMLP(keep, config.mlp_ratio, **options)
         x = _residual(x, lambda x: mlp([x, *shared[TOKENS]]), drop_path_rate, name, 2)
