@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import io
+import json
 import math
 import os
 import pathlib
@@ -70,6 +71,17 @@ def positive_float(text):
         if 0 < float(text) < math.inf:
             return float(text)
     raise argparse.ArgumentTypeError(f"must be a number above 0; got {text!r}")
+
+
+def option(text):
+    """argparse type: a name and a value, `NAME=VALUE`. What is not JSON is text."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE; got {text!r}")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
 def factor(text):

@@ -107,6 +107,7 @@ def test_only_programs_that_are_run_as_files_change_the_path():
     found = {str(path) for path in MODULES if "sys.path" in (ROOT / path).read_text()}
     assert {path for path in found if "reload" not in path} == {
         *("training/fit.py", "training/evaluate.py", "training/predict.py", "training/convert.py"),
+        "training/prune.py",
         *("export/saved_model.py", "export/openvino.py", "export/tflite.py"),
         *("export/verify.py", "export/client.py"),
         "export/web/serve.py",

@@ -7,37 +7,27 @@ import sys
 if not __package__:  # run as a file: import from the repository, not from this folder
     sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
 
-from common.cli import Parser, make_folder, working_on
+from common.cli import Parser, working_on
 from common.errors import SettingError
-from common.files import replacing, write_json
-from common.labels import check_labels, labels_text
-from common.run_files import CONFIG, LABELS, MODEL
+from common.labels import check_labels
+from common.run_files import LABELS
 from common.runtime import import_tensorflow
-from common.versions import installed_versions
-from training.recipe import Recipe, as_json
+from training.new_runs import check_new, new_run, write_run
+from training.recipe import Recipe
 
 
 def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
     with parser.stopping():
-        if flags.out.exists() and (not flags.out.is_dir() or any(flags.out.iterdir())):
-            raise SettingError(f"argument --out: {flags.out} is not a new or an empty folder")
+        check_new(flags.out)
         with working_on(f"reading {flags.checkpoint}"):
             import_tensorflow()
             found = read(flags.checkpoint)
             recipe = recipe_of(found.plan)
-        is_new = not flags.out.exists()
-        make_folder(parser, "--out", flags.out)
-        try:
-            with working_on(f"writing {flags.out}"):
-                write(flags.out, found, recipe, flags.checkpoint)
-        except BaseException:
-            for name in (CONFIG, LABELS):  # the network was not written: see `write`
-                (flags.out / name).unlink(missing_ok=True)
-            if is_new:
-                flags.out.rmdir()
-            raise
+        with working_on(f"writing {flags.out}"), new_run(parser, flags.out) as folder:
+            origin = {"checkpoint": str(flags.checkpoint)}
+            write_run(folder, found.network, found.plan.labels, recipe, origin, "safetensors")
     print(summary(flags.out, recipe, found.plan.classes))
 
 
@@ -117,22 +107,6 @@ def recipe_of(plan):
         weight_decay=0.0,
         settings=settings,
     )
-
-
-def write(folder, found, recipe, checkpoint):
-    """Writes the files of a run, the network last: without it, there is no run."""
-    config = {
-        "command": ["python", *sys.argv],
-        "checkpoint": str(checkpoint),
-        "versions": installed_versions("keras", "numpy", "safetensors", "tensorflow"),
-        "recipe": as_json(recipe),
-    }
-    write_json(folder / CONFIG, config)
-    if found.plan.labels:
-        with replacing(folder / LABELS) as path:
-            path.write_text(labels_text(found.plan.labels), encoding="utf-8")
-    with replacing(folder / MODEL) as path:
-        found.network.save(path)
 
 
 def summary(folder, recipe, classes):

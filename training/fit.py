@@ -41,6 +41,19 @@ def check_network(model, attention):
             raise SettingError(f"argument --{flag}: must be one of {names}; got {name!r}")
 
 
+def check_options(recipe):
+    """Raises a `SettingError` unless a network can have the options of a recipe."""
+    if not recipe.options:
+        return
+    import_tensorflow()
+    from training.tasks import network_config
+
+    try:
+        network_config(recipe)
+    except ValueError as error:
+        raise SettingError(f"argument --options: {' '.join(str(error).split())}") from error
+
+
 def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
@@ -92,6 +105,8 @@ def choose(flags):
     fields = [field.name for field in dataclasses.fields(Recipe)]
     given = {name: getattr(flags, name, None) for name in fields}
     given = {name: value for name, value in given.items() if value is not None}
+    if flags.options is not None:
+        given["options"] = dict(flags.options)
     check_network(flags.model, flags.attention)
     config = None if flags.out is None else flags.out / CONFIG
     if flags.resume and config is None:
@@ -105,6 +120,7 @@ def choose(flags):
         if flags.weights is not None:
             recipe = with_network_of(flags.weights.parent, recipe, given)
         own = {"recipe": name, "out": out, "seed": seed, "weights": flags.weights}
+    check_options(recipe)
     kept = {field.name for field in dataclasses.fields(RunSettings)} - set(own)
     rest = {name: getattr(flags, name) for name in kept}
     return recipe, RunSettings(**own, **rest | {"rematerialize": tuple(flags.rematerialize)})
@@ -126,7 +142,8 @@ def with_network_of(folder, recipe, given):
     import_tensorflow()  # before Keras does
     start = read_recipe(folder)
     attention = given.get("attention", start.attention)
-    recipe = dataclasses.replace(recipe, model=start.model, attention=attention)
+    options = start.options | given.get("options", {})
+    recipe = dataclasses.replace(recipe, model=start.model, attention=attention, options=options)
     if start.task == recipe.task:
         from training.tasks import check_settings, load_task
 

@@ -6,6 +6,7 @@ from common.cli import (
     existing_weights,
     factor,
     natural_int,
+    option,
     positive_float,
     positive_int,
     replicas,
@@ -40,6 +41,15 @@ def add_recipe_flags(add):
         "--attention",
         help="attention of all blocks, such as pale, shifted_window, cross_shaped or global: "
         "docs/attentions.md (default: that of a run in --weights, or the model's)",
+    )
+    add(
+        "--options",
+        type=option,
+        nargs="+",
+        metavar="FIELD=VALUE",
+        help="other fields of pale_tf.PaleConfig than the model has, their values in JSON, such as "
+        "share_attention=2: docs/efficiency.md (default: those of a run in --weights, or the "
+        "recipe's)",
     )
     add("--epochs", type=positive_int, help="passes over the training data (default: the recipe's)")
     add(

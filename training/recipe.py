@@ -34,6 +34,8 @@ class Recipe:
         drops: Epochs after which the learning rate is divided by 10, for the schedule `steps`.
         attention: Name of the attention of all blocks, a key of
             `pale_tf.layers.attention.ATTENTIONS`, or None for the model's own.
+        options: Fields of `pale_tf.PaleConfig` that differ from the model's, by name, such as
+            `{"share_attention": 2}`.
         clip_norm: Largest global norm of the gradients, or None.
         ema_decay: Decay of the moving average of the weights, in `[0, 1)`.
         drop_path_rate: Stochastic depth rate of the last block, or None for the model's own.
@@ -65,6 +67,7 @@ class Recipe:
     schedule: str = "cosine"
     drops: list[float] = dataclasses.field(default_factory=list)
     attention: str | None = None
+    options: dict = dataclasses.field(default_factory=dict)
     clip_norm: float | None = None
     ema_decay: float = 0.0
     drop_path_rate: float | None = None

@@ -145,3 +145,23 @@ def test_names_that_are_not_text_can_be_printed():
 
 def test_printable_texts_cannot_steer_a_terminal():
     assert cli.printable("\x1b[31mred\u2028犬\n") == "?[31mred?犬?"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("share_attention=2", ("share_attention", 2)),
+        ("keep_tokens=[1, 1, 0.7, 1]", ("keep_tokens", [1, 1, 0.7, 1])),
+        ("token_scores=norm", ("token_scores", "norm")),
+        ("a=b=c", ("a", "b=c")),
+        ('attention_options={"pooling": 2}', ("attention_options", {"pooling": 2})),
+    ],
+)
+def test_options_are_names_and_json(text, expected):
+    assert cli.option(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "=2", "share_attention"])
+def test_options_without_a_name_or_a_value(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="must be NAME=VALUE"):
+        cli.option(text)

@@ -36,6 +36,9 @@ def assert_refused(code, output, errors, message, out):
         (["--recipe", "unknown"], "argument --recipe: invalid choice: 'unknown'"),
         (["--model", "resnet"], "argument --model: must be one of pale_n, "),
         (["--attention", "full"], "argument --attention: must be one of pale, pale_vanilla, "),
+        (["--options", "share"], "argument --options: must be NAME=VALUE; got 'share'"),
+        (["--options", "share=2"], "argument --options: `options` must be some of ['attention_"),
+        (["--options", "sparsity=-1"], "argument --options: `sparsity` must be 0 or positive"),
         (["--strategy", "tpu"], "argument --strategy: invalid choice: 'tpu'"),
         (["--precision", "float8"], "argument --precision: invalid choice: 'float8'"),
         (["--epochs", "0"], "argument --epochs: must be an integer, 1 or more; got '0'"),
@@ -167,7 +170,8 @@ def test_help_explains_every_flag_and_its_default():
     actions = [action for action in fit.make_parser()._actions if action.dest != "help"]
     flags = {action.option_strings[0] for action in actions}
     assert flags == {
-        *("--recipe", "--dataset", "--model", "--attention", "--strategy", "--epochs"),
+        *("--recipe", "--dataset", "--model", "--attention", "--options", "--strategy"),
+        "--epochs",
         *("--batch-size", "--accumulate", "--image-size", "--precision", "--weights", "--seed"),
         *("--out", "--resume", "--data-dir", "--checkpoint-every", "--keep-checkpoints"),
         *("--max-unreadable", "--cpu-replicas", "--wait"),

@@ -61,6 +61,8 @@ def introduction(run, notes):
     recipe, position = run.recipe, run.position
     model = recipe.model if isinstance(recipe.model, str) else recipe.model.name
     counts = ", ".join(f"{count} {split}" for split, count in run.source.counts.items())
+    if recipe.options:
+        model += " with " + ", ".join(f"{name}={value}" for name, value in recipe.options.items())
     lines = [f"{model} on {recipe.dataset}: {run.task.describe(run.source)}, images: {counts}"]
     lines += [f"passed over: {line}" for line in run.source.passed_over]
     first = first_images(run.source, run.transforms, 8)  # of a detector, in several sizes

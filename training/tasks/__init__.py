@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from common.errors import SettingError
 from common.registry import load_module
-from pale_tf import names
+from pale_tf import PaleConfig, names
+from pale_tf.configs import resolve_config
 from training.data.sources import open_source
 from training.reports import Report
 from training.teachers import check_teacher
@@ -131,6 +132,21 @@ class Task:
     make_report: typing.Callable = Report
     predict: typing.Callable = no_predictions
     predicted: dict = dataclasses.field(default_factory=dict)
+
+
+def network_config(recipe):
+    """The `pale_tf.PaleConfig` of the network of a recipe.
+
+    Raises:
+        ValueError: If the recipe's `options` are not fields of one, or out of range.
+    """
+    known = {field.name for field in dataclasses.fields(PaleConfig)} - {"name", "attention"}
+    if unknown := sorted(recipe.options.keys() - known):
+        raise ValueError(f"`options` must be some of {sorted(known)}. Received: {unknown}")
+    changes = recipe.options
+    if recipe.attention is not None:
+        changes = {**changes, "attention": recipe.attention}
+    return dataclasses.replace(resolve_config(recipe.model), **changes)
 
 
 def load_task(name):

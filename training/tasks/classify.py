@@ -21,7 +21,7 @@ from training.data.folders import passed_over_text
 from training.data.geometry import random_mirror, random_window
 from training.data.seeds import following
 from training.reports.classification import TOP, ClassificationReport
-from training.tasks import Prediction, Task
+from training.tasks import Prediction, Task, network_config
 from training.teachers import load_teacher
 
 BATCH = 32  # images that are predicted at once
@@ -128,11 +128,10 @@ def make_network(recipe, source):
             f"{passed_over_text(source.passed_over)}"
         )
     return pale_network(
-        recipe.model,
+        network_config(recipe),
         input_shape=(recipe.image_size, recipe.image_size, 3),
         classes=len(source.labels),
         drop_path_rate=recipe.drop_path_rate,
-        attention=recipe.attention,
     )
 
 

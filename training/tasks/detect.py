@@ -14,12 +14,11 @@ from common.overlays import encode_picture
 from common.preparation import LONG_SIDE, SHORT_SIDE, scaled_size
 from common.run_files import LABELS
 from pale_tf import pale_detector
-from pale_tf.configs import resolve_config
 from training.data.object_sources import open_object_source
 from training.detection.network import IMAGE_INPUTS, LOSSES, OBJECT_INPUTS, training_network
 from training.detection.transforms import PADDING, make_transforms
 from training.reports.detection import DetectionReport, results, shown
-from training.tasks import Prediction, Task
+from training.tasks import Prediction, Task, network_config
 
 CATEGORIES = "categories.json"
 
@@ -69,11 +68,8 @@ def has_masks(recipe, source):
 def make_network(recipe, source):
     """Builds the detector of a recipe, from images in 0..255 and objects to losses."""
     settings = Settings(**recipe.settings)
-    config = resolve_config(recipe.model)
-    if recipe.attention is not None:
-        config = dataclasses.replace(config, attention=recipe.attention)
     detector = pale_detector(
-        config,
+        network_config(recipe),
         len(source.labels),
         channels=settings.channels,
         masks=has_masks(recipe, source),

@@ -15,7 +15,6 @@ from common.preparation import WHOLE_PIXELS, short_side_of, whole_size
 from common.run_files import LABELS
 from pale_tf import pale_segmenter
 from pale_tf.backbone import IMAGE_MEAN, PaleModel
-from pale_tf.configs import resolve_config
 from pale_tf.segmenter import activate
 from training.data.batches import Transforms
 from training.data.decoding import decode
@@ -32,7 +31,7 @@ from training.data.masks import IGNORED, decode_mask
 from training.data.photometric import distort_colors
 from training.data.seeds import following
 from training.reports.segmentation import SegmentationReport
-from training.tasks import Prediction, Task
+from training.tasks import Prediction, Task, network_config
 
 AUXILIARY_WEIGHT = 0.4  # of the auxiliary head's loss (Zhao et al. 2017; mmsegmentation)
 FILL = IMAGE_MEAN.astype("float32")  # of what lies outside of an image: 0 once normalized
@@ -134,11 +133,8 @@ def make_network(recipe, source):
             f"`class_weights` must have a weight for each of the {len(source.labels)} classes of "
             f"{recipe.dataset}. Received: {len(weights)}"
         )
-    config = resolve_config(recipe.model)
-    if recipe.attention is not None:
-        config = dataclasses.replace(config, attention=recipe.attention)
     network = pale_segmenter(
-        config,
+        network_config(recipe),
         len(source.labels),
         channels=settings.channels,
         auxiliary=settings.auxiliary,

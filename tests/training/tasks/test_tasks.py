@@ -7,11 +7,12 @@ import pytest
 
 from common.errors import SettingError
 from common.registry import module_names
+from pale_tf.configs import NETWORKS
 from tests.training.loop.additional import TASK
 from tests.training.small import RECIPE, with_settings
 from training import tasks
 from training.recipe import load_recipe
-from training.tasks import check_settings, load_task
+from training.tasks import check_settings, load_task, network_config
 
 
 def test_every_module_is_a_task():
@@ -34,6 +35,20 @@ def test_settings_are_those_of_the_task():
     check_settings(task, RECIPE)
     with pytest.raises(SettingError, match=r"`settings` of the task 'classify': .*'sharpen'"):
         check_settings(task, with_settings(RECIPE, sharpen=1))
+
+
+def test_a_network_has_the_options_and_the_attention_of_its_recipe():
+    recipe = dataclasses.replace(
+        load_recipe("digits"),
+        attention="global",
+        options={"mlp_ratio": 2, "keep_tokens": [1, 1, 0.5, 1]},
+    )
+    config = network_config(recipe)
+    assert (config.attention, config.mlp_ratio, config.name) == ("global", 2, "pale_n")
+    assert config.keep_tokens == (1, 1, 0.5, 1)
+    assert network_config(load_recipe("digits")) == NETWORKS["pale_n"]
+    with pytest.raises(ValueError, match=r"`options` must be some of .* Received: \['name'\]"):
+        network_config(dataclasses.replace(recipe, options={"name": "mine"}))
 
 
 def test_images_are_counted_unless_the_task_says_otherwise():

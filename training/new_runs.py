@@ -1,0 +1,63 @@
+"""Runs that were not trained here: made of a checkpoint, or of another run."""
+
+import contextlib
+import sys
+
+from common.cli import make_folder
+from common.errors import SettingError
+from common.files import replacing, write_json
+from common.labels import labels_text
+from common.run_files import CONFIG, LABELS, MODEL
+from common.versions import installed_versions
+from training.recipe import as_json
+
+
+def check_new(folder):
+    """Raises a `SettingError` unless a folder, that of `--out`, is new or empty."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SettingError(f"argument --out: {folder} is not a new or an empty folder")
+
+
+@contextlib.contextmanager
+def new_run(parser, folder):
+    """A context that makes the folder of a run, and leaves nothing of it if it fails.
+
+    Args:
+        parser: The program's `Parser`.
+        folder: The folder, a `pathlib.Path`, new or empty.
+    """
+    is_new = not folder.exists()
+    make_folder(parser, "--out", folder)
+    try:
+        yield folder
+    except BaseException:
+        for name in (CONFIG, LABELS):  # the network was not written: see `write_run`
+            (folder / name).unlink(missing_ok=True)
+        if is_new:
+            folder.rmdir()
+        raise
+
+
+def write_run(folder, network, labels, recipe, origin, *packages):
+    """Writes the files of a run, the network last: without it, there is no run.
+
+    Args:
+        folder: The run's folder, a `pathlib.Path`.
+        network: The `keras.Model`.
+        labels: Names of its classes; none to write no such file.
+        recipe: The `Recipe`.
+        origin: Dict of what the run was made of, for its configuration.
+        *packages: Packages whose versions are recorded, beside those of every run.
+    """
+    config = {
+        "command": ["python", *sys.argv],
+        **origin,
+        "versions": installed_versions("keras", "numpy", "tensorflow", *packages),
+        "recipe": as_json(recipe),
+    }
+    write_json(folder / CONFIG, config)
+    if labels:
+        with replacing(folder / LABELS) as path:
+            path.write_text(labels_text(labels), encoding="utf-8")
+    with replacing(folder / MODEL) as path:
+        network.save(path)

@@ -1,0 +1,130 @@
+"""Prunes a run that learned which channels it needs: `python training/prune.py RUN --keep 0.6`."""
+
+import dataclasses
+import pathlib
+import shlex
+import sys
+
+if not __package__:  # run as a file: import from the repository, not from this folder
+    sys.path[0] = str(pathlib.Path(__file__).resolve().parents[1])
+
+from common.cli import Parser, factor, run_folder, working_on
+from common.errors import SettingError
+from common.run_files import read_config
+from common.runtime import import_tensorflow
+from training.new_runs import check_new, new_run, write_run
+from training.recipe import read_recipe
+
+
+def main(argv=None):
+    parser = make_parser()
+    flags = parser.parse_args(argv)
+    with parser.stopping():
+        check_new(flags.out)
+        with working_on(f"pruning {flags.run}"):
+            import_tensorflow()
+            from common.trained import load_trained
+
+            trained, recipe = load_trained(flags.run), read_recipe(flags.run)
+            name = read_config(flags.run).get("flags", {}).get("recipe")
+            network, recipe = pruned(trained.network, recipe, flags.keep)
+        with working_on(f"writing {flags.out}"), new_run(parser, flags.out) as folder:
+            origin = {"pruned": {"run": str(flags.run), "keep": flags.keep}}
+            write_run(folder, network, trained.labels, recipe, origin)
+    print_table(trained.network, network)
+    print(summary(flags.out, name, recipe))
+
+
+def make_parser():
+    parser = Parser(__doc__)
+    add = parser.add_argument
+    add("run", metavar="RUN", type=run_folder, help="run of fit.py --options sparsity=VALUE")
+    add(
+        "--keep",
+        type=factor,
+        required=True,
+        metavar="SHARE",
+        help="of the hidden units of the MLPs, and of the values of the attentions, that stays",
+    )
+    add("--out", type=pathlib.Path, required=True, help="folder of the new run, new or empty")
+    return parser
+
+
+def pruned(network, recipe, keep):
+    """Prunes the network of a run.
+
+    Args:
+        network: The `keras.Model`.
+        recipe: The run's `Recipe`.
+        keep: Share that stays, in `(0, 1]`.
+
+    Returns:
+        The smaller `keras.Model`, and the `Recipe` that builds it.
+
+    Raises:
+        SettingError: If the run was not trained for it.
+    """
+    from pale_tf.prune import prune, pruned_config
+    from training.tasks import network_config
+
+    config = network_config(recipe)
+    if not config.sparsity:
+        raise SettingError(
+            "argument RUN: must have been trained with `--options sparsity=VALUE`, such as 1e-4, "
+            "so that it knows which channels it needs"
+        )
+    smaller = prune(network, keep)
+    config = pruned_config(config, smaller)
+    return smaller, dataclasses.replace(recipe, model=config, attention=None, options={})
+
+
+def print_table(before, after):
+    """Prints how much is left of a network, part by part."""
+    import rich.console
+    import rich.table
+
+    table = rich.table.Table()
+    for heading in ("", "before", "after", "left"):
+        table.add_column(heading, justify="left" if not heading else "right")
+    for name, kind, count in ROWS:
+        old, new = (sum(map(count, kind(network))) for network in (before, after))
+        table.add_row(name, f"{old:,}", f"{new:,}", f"{new / old:.0%}")
+    rich.console.Console(markup=False, emoji=False).print(table)
+
+
+def _layers(part):
+    """Function of a network to those of its layers that are such a part of a block."""
+    return lambda network: [layer for layer in network.layers if layer.name.endswith(part)]
+
+
+def _rows(layer):
+    return layer.kernel.shape[0]
+
+
+ROWS = (
+    ("hidden units", _layers("_mlp"), lambda layer: layer.expand.units),
+    (
+        "channels of values",
+        _layers("_attention"),
+        lambda layer: layer.output_projection.kernel.shape[0],
+    ),
+    ("parameters", lambda network: [network], lambda network: network.count_params()),
+)
+
+
+def summary(folder, name, recipe):
+    """A text for the user at the end; `name` is that of the recipe, or None."""
+    arguments = {"--recipe": name, "--dataset": recipe.dataset, "--weights": folder}
+    given = (f"{flag} {shlex.quote(str(value))}" for flag, value in arguments.items() if value)
+    return "\n".join(
+        [
+            f"written to {folder}",
+            "",
+            "Next, to win back what was lost:",
+            f"  python training/fit.py {' '.join(given)} --learning-rate 1e-4",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()
