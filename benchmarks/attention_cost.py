@@ -11,8 +11,8 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from benchmarks.complexity import multiply_accumulates
 from benchmarks.timing import peak_of
+from common.complexity import multiply_accumulates
 from pale_tf import PaleT, visualize
 from pale_tf.layers.attention import Place, make_attention
 

@@ -12,13 +12,13 @@ import re
 import typing
 
 import keras
-import tensorflow as tf
 
 from benchmarks.detectors import make_detector
 from benchmarks.flags import make_parser
 from benchmarks.segmenters import make_segmenter
 from benchmarks.tables import print_table
 from benchmarks.timing import origin
+from common.complexity import macs_of, multiply_accumulates, trace
 from common.files import write_json
 from pale_tf import pale_network
 from pale_tf.configs import NETWORKS
@@ -186,38 +186,6 @@ def padding_of(layer):
     *size, channels = layer.input.shape[1:]
     padded = (*(ceil_div(length, unit) * unit for length in size), channels)
     return macs_of(layer, padded) - macs_of(layer, (*size, channels))
-
-
-def macs_of(layer, shape):
-    """Multiply-accumulates of a layer for one image; its shape, or a list of shapes for several
-    inputs, is without the batch."""
-    return sum(map(multiply_accumulates, trace(layer, shape)))
-
-
-def trace(function, shape):
-    """Operations of the graph of a function of a batch of one; shapes as in `macs_of`."""
-    if isinstance(shape, list):
-        spec = [tf.TensorSpec((1, *each)) for each in shape]
-    else:
-        spec = tf.TensorSpec((1, *shape))
-    return tf.function(function).get_concrete_function(spec).graph.get_operations()
-
-
-def multiply_accumulates(op):
-    """Multiply-accumulates of a TensorFlow operation: of convolutions and matrix products."""
-    if op.type == "Conv2D":
-        kernel_height, kernel_width, channels, _ = op.inputs[1].shape
-        return math.prod(op.outputs[0].shape) * kernel_height * kernel_width * channels
-    if op.type == "Conv2DBackpropInput":  # a transposed convolution
-        return math.prod(op.inputs[2].shape[:3]) * math.prod(op.inputs[1].shape)
-    if op.type == "DepthwiseConv2dNative":
-        return math.prod(op.outputs[0].shape) * math.prod(op.inputs[1].shape[:2])
-    if op.type in ("MatMul", "BatchMatMulV2"):
-        transposed = op.get_attr("transpose_a" if op.type == "MatMul" else "adj_x")
-        return math.prod(op.outputs[0].shape) * op.inputs[0].shape[-2 if transposed else -1]
-    if "Conv" in op.type or "MatMul" in op.type or op.type == "Einsum":
-        raise ValueError(f"do not know how to count operation {op.name} of type {op.type}")
-    return 0
 
 
 def lay_out(rows, size):

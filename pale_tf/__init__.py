@@ -1,6 +1,7 @@
 """The Pale Transformer (Wu et al., AAAI 2022) for Keras 3."""
 
 from pale_tf.backbone import pale_backbone
+from pale_tf.cascade import cascade
 from pale_tf.configs import PaleConfig
 from pale_tf.detector import pale_detector
 from pale_tf.fuse import fuse
@@ -20,6 +21,7 @@ __all__ = [
     "PaleN",
     "PaleS",
     "PaleT",
+    "cascade",
     "fuse",
     "load_pretrained",
     "pale_backbone",

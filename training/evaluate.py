@@ -27,7 +27,8 @@ NETWORKS = {"raw": MODEL, "ema": EMA_MODEL}
 def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
-    path = flags.json or flags.run / f"evaluation-{flags.split}.json"
+    kind = "-cascade" if flags.cascade else ""
+    path = flags.json or flags.run / f"evaluation-{flags.split}{kind}.json"
     with parser.stopping():
         import_tensorflow()
         from common.files import write_json
@@ -38,18 +39,22 @@ def main(argv=None):
         recipe = dataclasses.replace(recipe, **changes)
         if not recipe.dataset:
             raise SettingError(f"argument --dataset: the run in {flags.run} has no data of its own")
-        scores = evaluate(
-            flags.run,
-            recipe,
-            flags.split,
-            flags.data_dir,
-            flags.max_unreadable,
-            scales=tuple(flags.scales),
-            flip=flags.flip,
-        )
-        write_json(path, scores)
-    print_table(scores, flags.classes)
-    print(f"written to {path}")
+        arguments = (flags.run, recipe, flags.split, flags.data_dir, flags.max_unreadable)
+        if flags.cascade:
+            scores = evaluate_sizes(*arguments, flags.cascade)
+            write_json(path, scores)
+            picture = draw_cascade(scores, path)
+        else:
+            scores = evaluate(*arguments, scales=tuple(flags.scales), flip=flags.flip)
+            write_json(path, scores)
+    if flags.cascade:
+        from training.cascades import print_cascade
+
+        print_cascade(scores)
+        print(f"written to {path} and {picture}")
+    else:
+        print_table(scores, flags.classes)
+        print(f"written to {path}")
 
 
 def make_parser():
@@ -75,6 +80,14 @@ def make_parser():
         metavar="SCALE",
         help="sizes of whole images to average over, as factors of their usual one, where the "
         "task has such a test (default: 1)",
+    )
+    add(
+        "--cascade",
+        type=positive_int,
+        nargs="+",
+        metavar="SIZE",
+        help="heights and widths that an image is tried at until the network is sure of its class, "
+        "the smallest first: accuracy against cost (default: the network's own size alone)",
     )
     add("--flip", action="store_true", help="average over mirrored images too (default: off)")
     add(
@@ -106,7 +119,6 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100, scales=(1.0,
         ProgramError: If the data are not those of such a network, or cannot be read.
     """
     from common.trained import load_network
-    from training.data.unreadable import Unreadable
     from training.loop.evaluation import evaluate_networks
     from training.tasks import load_task
 
@@ -118,6 +130,65 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100, scales=(1.0,
                 "one size"
             )
         options = {"scales": scales, "flip": flip}
+    data = open_data(run, task, recipe, split, data_dir, max_unreadable)
+    networks = {
+        name: task.make_inference(load_network(run / file), recipe.settings, **options)
+        for name, file in NETWORKS.items()
+        if (run / file).exists()
+    }
+    reports = evaluate_networks(networks, task, **data)
+    scores = {"run": str(run), "dataset": recipe.dataset, "split": split, **options}
+    scores["score"] = task.class_score or task.score
+    for name, report in reports.items():
+        scores[name] = {"images": report.images, **report.scores(), "classes": report.classes()}
+    return {**scores, "unreadable_images": data["unreadable"].names}
+
+
+def evaluate_sizes(run, recipe, split, data_dir, max_unreadable, sizes):
+    """Scores the network of a run as a cascade of image sizes.
+
+    Args:
+        run, recipe, split, data_dir, max_unreadable: As in `evaluate`.
+        sizes: Heights and widths, in pixels, the smallest first.
+
+    Returns:
+        Dict of what `training.cascades.evaluate_cascade` returns, and of what it is of.
+
+    Raises:
+        ProgramError: As in `evaluate`, or if the task has no cascades.
+    """
+    from common.trained import load_network
+    from pale_tf.cascade import check_sizes
+    from training.cascades import evaluate_cascade
+    from training.tasks import load_task
+
+    task = load_task(recipe.task)
+    if not task.cascades:
+        raise SettingError(
+            f"argument --cascade: the task {recipe.task!r} of the run gives more than one class"
+        )
+    try:
+        check_sizes(sizes)
+    except ValueError as error:
+        raise SettingError(f"argument --cascade: {error}") from error
+    data = open_data(run, task, recipe, split, data_dir, max_unreadable)
+    network = load_network(run / MODEL)
+    scores = {"run": str(run), "dataset": recipe.dataset, "split": split}
+    scores |= evaluate_cascade(network, sizes, task, **data)
+    return {**scores, "unreadable_images": data["unreadable"].names}
+
+
+def open_data(run, task, recipe, split, data_dir, max_unreadable):
+    """Opens the data that a run is scored on, and checks that they are of its kind.
+
+    Returns:
+        Dict of arguments of `evaluate_networks`.
+
+    Raises:
+        ProgramError: As in `evaluate`.
+    """
+    from training.data.unreadable import Unreadable
+
     source = task.open_source(recipe.dataset, data_dir)
     for name, text in task.files(source).items():
         try:
@@ -129,21 +200,24 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100, scales=(1.0,
                 f"argument --dataset: {run / name} has {_ends(own)}; {recipe.dataset} has "
                 f"{_ends(text)}"
             )
-    unreadable = Unreadable(max_unreadable)
-    networks = {
-        name: task.make_inference(load_network(run / file), recipe.settings, **options)
-        for name, file in NETWORKS.items()
-        if (run / file).exists()
+    return {
+        "source": source,
+        "split": split,
+        "transforms": task.make_transforms(recipe, source),
+        "batch_size": recipe.batch_size,
+        "unreadable": Unreadable(max_unreadable),
     }
-    transforms = task.make_transforms(recipe, source)
-    reports = evaluate_networks(
-        networks, task, source, split, transforms, recipe.batch_size, unreadable
-    )
-    scores = {"run": str(run), "dataset": recipe.dataset, "split": split, **options}
-    scores["score"] = task.class_score or task.score
-    for name, report in reports.items():
-        scores[name] = {"images": report.images, **report.scores(), "classes": report.classes()}
-    return {**scores, "unreadable_images": unreadable.names}
+
+
+def draw_cascade(scores, path):
+    """Draws the curve of a cascade beside the file of its scores, and returns its path."""
+    from common.files import replacing
+    from training.pictures import plot_cascade
+
+    picture = path.with_suffix(".png")
+    with replacing(picture) as temporary:
+        plot_cascade(scores["sizes"], scores["curve"], temporary)
+    return picture
 
 
 def _ends(text):

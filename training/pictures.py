@@ -98,6 +98,27 @@ def plot_pairs(rows, titles, path):
     _save(figure, path)
 
 
+def plot_cascade(sizes, curve, path):
+    """Draws the accuracy of a cascade against its cost, beside each size alone.
+
+    Args:
+        sizes, curve: As `training.cascades.evaluate_cascade` returns them.
+        path: File of the picture.
+    """
+    figure, axis = plt.subplots(figsize=(7, 5), layout="constrained")
+    for rows, style, label in ((curve, "o-", "cascade"), (sizes, "s--", "one size")):
+        costs, accuracies = ([row[name] for row in rows] for name in ("gmacs", "accuracy"))
+        axis.plot(costs, accuracies, style, label=label)
+    for row in sizes:
+        text = f"{row['size']}×{row['size']}"
+        place = (row["gmacs"], row["accuracy"])
+        axis.annotate(text, place, xytext=(6, -12), textcoords="offset points")
+    axis.set(xlabel="mean GMACs of an image", ylabel="accuracy", xlim=(0, None))
+    axis.grid(alpha=0.3)
+    axis.legend(loc="lower right")
+    _save(figure, path)
+
+
 def _save(figure, path):
     figure.savefig(path, dpi=120)
     plt.close(figure)

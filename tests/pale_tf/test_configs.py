@@ -6,7 +6,7 @@ import math
 import pytest
 import tensorflow as tf
 
-from benchmarks.complexity import multiply_accumulates
+from common.complexity import multiply_accumulates
 from pale_tf import pale_network
 from pale_tf.configs import ALIASES, NETWORKS, PaleConfig, resolve_config
 

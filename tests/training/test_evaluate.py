@@ -89,3 +89,35 @@ def test_the_table_has_the_worst_classes_first(capsys):
     assert "ant" not in printed
     assert all(number in printed for number in ("0.4375", "1.5000", "0.1250", "0.5000"))
     assert "ema" not in printed
+
+
+def test_scores_a_cascade_of_sizes(make_run, call, data_dir, tmp_path):
+    folder, _ = make_run(1)
+    path = tmp_path / "cascade.json"
+    arguments = ("--data-dir", data_dir, "--json", path, "--cascade", 16, 24, 32)
+    code, printed, errors = call(evaluate.main, "evaluate.py", folder, *arguments)
+    assert code == 0, errors
+    scores = json.loads(path.read_text())
+    assert (scores["images"], [row["size"] for row in scores["sizes"]]) == (360, [16, 24, 32])
+    accuracy = json.loads((folder / "metrics.json").read_text())["test_accuracy"]
+    assert scores["sizes"][-1]["accuracy"] == pytest.approx(accuracy, abs=1 / 360)
+    never = scores["curve"][-1]
+    assert (never["threshold"], never["shares"]) == (1.01, [0, 0, 1])
+    assert never["accuracy"] == scores["sizes"][-1]["accuracy"]
+    assert never["gmacs"] == pytest.approx(sum(row["gmacs"] for row in scores["sizes"]))
+    costs = [point["gmacs"] for point in scores["curve"]]
+    assert costs == sorted(costs)
+    assert "until 0.9" in printed
+    assert f"written to {path} and {tmp_path}/cascade.png" in printed
+    with Image.open(tmp_path / "cascade.png") as picture:
+        assert picture.size == (840, 600)
+
+
+@pytest.mark.parametrize("sizes", [(32, 16), (16, 16)])
+def test_refuses_sizes_that_do_not_grow(make_run, call, data_dir, sizes):
+    folder, _ = make_run(1)
+    arguments = ("--data-dir", data_dir, "--cascade", *sizes)
+    code, _, errors = call(evaluate.main, "evaluate.py", folder, *arguments)
+    assert code == 2
+    assert "argument --cascade: `sizes` must grow, the smallest first" in errors
+    assert not list(folder.glob("*cascade*"))

@@ -79,6 +79,8 @@ class Task:
             of any one size to the outputs of the finished network, for scores on whole images.
         multi_scale: Whether `make_inference` takes `scales` and `flip` as well, to average over
             several sizes of an image, and over mirrored ones.
+        cascades: Whether its finished networks give one distribution for an image, so that several
+            sizes of it may be tried until one is sure: `pale_tf.cascade`.
         smallest_part: Images that a step must get at once, over all replicas.
         pixels: Of whole images that are tested at once, at most; None for any number. One image is
             tested whatever it has.
@@ -115,6 +117,7 @@ class Task:
     finish: typing.Callable = lambda network: network
     make_inference: typing.Callable = plain_inference
     multi_scale: bool = False
+    cascades: bool = False
     smallest_part: int = 1
     pixels: int | None = None
     count: typing.Callable = count_images

@@ -197,6 +197,7 @@ TASK = Task(
     loss=lambda outputs, targets: keras.losses.categorical_crossentropy(targets, outputs),
     make_teacher=make_teacher,
     make_metrics=make_metrics,
+    cascades=True,
     score="accuracy",
     settings=Settings,
     describe=lambda source: f"{len(source.labels)} classes",
