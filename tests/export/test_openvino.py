@@ -12,6 +12,7 @@ from common.errors import ProgramError
 from common.trained import load_trained
 from export import openvino as program
 from export import verify
+from export.intermediate.runtime import compile_model
 from export.verification.artifacts import describe
 from tests.conftest import needs_bfloat16
 
@@ -45,7 +46,7 @@ def test_a_version_is_whole(exported):
 def test_openvino_gives_the_numbers_of_the_network(exported, network, images):
     """By OpenVINO alone: nothing of this project is between."""
     hint = {"INFERENCE_PRECISION_HINT": "f32"}
-    model = openvino.Core().compile_model(exported / "model.xml", "CPU", hint)
+    model = compile_model(exported / "model.xml", hint)
     expected = network.predict(images[:4], verbose=0)
     np.testing.assert_allclose(model(images[:4])["probabilities"], expected, atol=1e-5)
 
@@ -83,7 +84,7 @@ def test_float16_for_any_number_of_images(run, tmp_path, exported, network, imag
     assert file.stat().st_size < 0.6 * (exported / "model.bin").stat().st_size
     assert describe(file.parent)["precision"] == "float16"
     hint = {"INFERENCE_PRECISION_HINT": "f32"}
-    model = openvino.Core().compile_model(file.with_name("model.xml"), "CPU", hint)
+    model = compile_model(file.with_name("model.xml"), hint)
     for batch in (3, 1):
         expected = network.predict(images[:batch], verbose=0)
         np.testing.assert_allclose(model(images[:batch])["probabilities"], expected, atol=2e-3)
@@ -112,7 +113,7 @@ def test_int8_has_few_bytes_and_the_same_classes(run, tmp_path, exported, networ
     size = (version / "model.bin").stat().st_size
     assert size < 0.5 * (exported / "model.bin").stat().st_size
     hint = {"INFERENCE_PRECISION_HINT": "f32"}
-    model = openvino.Core().compile_model(version / "model.xml", "CPU", hint)
+    model = compile_model(version / "model.xml", hint)
     found = model(images[:6])["probabilities"]
     expected = network.predict(images[:6], verbose=0)
     assert (found != expected).any()

@@ -9,6 +9,7 @@ from openvino import opset15 as ops
 
 from common.preparation import evaluation_image, fitted_image, scaled_image
 from export.intermediate import files
+from export.intermediate.runtime import compile_model
 from export.tasks.detect import masks_of_parts
 
 
@@ -18,7 +19,7 @@ def compiled(outputs, inputs):
         file = f"{folder}/model.xml"
         openvino.save_model(openvino.Model(outputs, inputs), file, compress_to_fp16=False)
         model = openvino.Core().read_model(file)
-        return openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        return compile_model(model, {"INFERENCE_PRECISION_HINT": "f32"})
 
 
 def preparing(size, crop_fraction):

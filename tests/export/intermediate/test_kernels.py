@@ -10,6 +10,7 @@ from openvino import opset13 as ops
 
 from export.intermediate.conversion import convert
 from export.intermediate.kernels import rewrite
+from export.intermediate.runtime import compile_model
 from export.tasks import Task
 from pale_tf.layers.mlp import MLP
 from pale_tf.layers.normalization import LayerNorm
@@ -34,7 +35,7 @@ def kinds(model):
 
 def run(model, *inputs):
     hint = {"INFERENCE_PRECISION_HINT": "f32"}
-    return openvino.compile_model(model, "CPU", hint)(list(inputs))[0]
+    return compile_model(model, hint)(list(inputs))[0]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from openvino import opset13 as ops
 
 from export.intermediate.quantization import last_layers, quantize
+from export.intermediate.runtime import compile_model
 
 
 def product(x, units, name):
@@ -44,7 +45,7 @@ def test_only_what_is_between_is_in_eight_bits(batch):
     assert list(map(list, kernels)) == [[3, 32]]
     part = images[: abs(batch)]
     exact, found = (
-        list(openvino.compile_model(m, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(part).values())
+        list(compile_model(m, {"INFERENCE_PRECISION_HINT": "f32"})(part).values())
         for m in (model(batch), quantized)
     )
     for a, b in zip(exact, found, strict=True):
