@@ -22,16 +22,18 @@ class ConvNorm(Foldable, keras.layers.Layer):
         filters: Output channels.
         kernel_size: Width of the kernel, odd.
         normalize: Whether there is a BatchNorm. The inference form has a bias instead.
+        activate: Whether there is a ReLU.
 
     Raises:
         ValueError: If the kernel is even.
     """
 
-    def __init__(self, filters, kernel_size, normalize=True, **kwargs):
+    def __init__(self, filters, kernel_size, normalize=True, activate=True, **kwargs):
         super().__init__(**kwargs)
         self.filters = check_positive_int("filters", filters)
         self.kernel_size = check_positive_int("kernel_size", kernel_size)
         self.normalize = normalize
+        self.activate = activate
         if self.kernel_size % 2 == 0:
             raise ValueError(f"`kernel_size` must be odd. Received: {kernel_size}")
 
@@ -51,10 +53,9 @@ class ConvNorm(Foldable, keras.layers.Layer):
 
     def call(self, inputs, training=None):
         x = self.convolve(inputs)
-        if self.normalize:
-            return ops.relu(self.norm(x, training=training))
         # Not `+`: Keras' operation adds a bias, which TensorFlow fuses with what is around it.
-        return ops.relu(ops.add(x, self.bias))
+        x = self.norm(x, training=training) if self.normalize else ops.add(x, self.bias)
+        return ops.relu(x) if self.activate else x
 
     def convolve(self, inputs):
         """The convolution alone."""
@@ -79,6 +80,7 @@ class ConvNorm(Foldable, keras.layers.Layer):
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "normalize": self.normalize,
+            "activate": self.activate,
         }
 
     def _channels(self, input_shape):

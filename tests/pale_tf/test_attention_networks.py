@@ -81,6 +81,7 @@ CHEAPER = {
     "selected": {"keep_tokens": 0.5},
     "selected_by_norm": {"keep_tokens": (1, 0.7, 0.6, 0.5), "token_scores": "norm"},
     "groups": {"attention_options": {"keep": 0.5}},
+    "conformer": {"block": "conformer"},
 }
 
 

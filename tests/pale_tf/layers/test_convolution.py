@@ -20,6 +20,17 @@ def test_layer(normalize):
     )
 
 
+def test_without_relu():
+    layer, linear = ConvNorm(6, 3), ConvNorm(6, 3, activate=False)
+    for each in (layer, linear):
+        each.build((None, 4, 5, 3))
+        randomize(each, seed=0)
+    x = np.random.default_rng(1).normal(size=(2, 4, 5, 3)).astype("float32")
+    assert np.array(linear(x)).min() < 0
+    np.testing.assert_allclose(np.maximum(linear(x), 0), layer(x), atol=1e-6)
+    assert ConvNorm.from_config(linear.get_config()).activate is False
+
+
 def test_training_normalizes_the_batch():
     layer = ConvNorm(4, 3)
     x = np.random.default_rng(0).normal(1.0, 2.0, size=(4, 6, 5, 3))

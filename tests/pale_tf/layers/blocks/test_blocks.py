@@ -55,5 +55,7 @@ def test_a_map_from_a_layer_of_another_name_is_refused(config, monkeypatch):
 
 @pytest.mark.parametrize("block", ["dense", None, 3])
 def test_an_unknown_block_is_refused(block):
-    with pytest.raises(ValueError, match=r"`block` must be one of \['pale'\]. Received: "):
+    with pytest.raises(
+        ValueError, match=r"`block` must be one of \['conformer', .*'pale'\]. Received: "
+    ):
         PaleConfig("mine", 8, (1, 1, 1, 1), (2, 2, 2, 2), block=block)
