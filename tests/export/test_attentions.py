@@ -37,7 +37,10 @@ CONFIGS = {
     "selected": {"keep_tokens": 0.5},
     "selected_by_norm": {"keep_tokens": 0.7, "token_scores": "norm"},
     "groups": {"attention_options": {"keep": 0.5}},
+    "conformer": {"block": "conformer"},
+    "mobile_former": {"block": "mobile_former"},
 }
+PARTS = ("attention", "mlp", "selection", "former", "mobile", "conv", "down")  # get random weights
 FAST = ("pale",)  # the rest takes minutes together
 
 
@@ -57,7 +60,7 @@ def network(request):
     )
     network = pale_network(config, input_shape=(SIZE, SIZE, 3), classes=7)
     for layer in network.layers:
-        if any(part in layer.name for part in ("attention", "mlp", "selection")):
+        if any(part in layer.name for part in PARTS):
             randomize(layer, seed=0)
     return network
 

@@ -82,6 +82,7 @@ CHEAPER = {
     "selected_by_norm": {"keep_tokens": (1, 0.7, 0.6, 0.5), "token_scores": "norm"},
     "groups": {"attention_options": {"keep": 0.5}},
     "conformer": {"block": "conformer"},
+    "mobile_former": {"block": "mobile_former"},
 }
 
 

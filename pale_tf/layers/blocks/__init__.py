@@ -8,12 +8,17 @@ gives the map.
 
 from pale_tf import names
 from pale_tf.layers.blocks.conformer import conformer_block
+from pale_tf.layers.blocks.mobile_former import mobile_former_block
 from pale_tf.layers.blocks.pale import pale_block
 from pale_tf.layers.blocks.state import State
 
 __all__ = ["BLOCKS", "State", "apply_block", "check_block"]
 
-BLOCKS = {"pale": pale_block, "conformer": conformer_block}
+BLOCKS = {
+    "pale": pale_block,
+    "conformer": conformer_block,
+    "mobile_former": mobile_former_block,
+}
 
 
 def apply_block(state, config, stage, block, drop_path_rate):
