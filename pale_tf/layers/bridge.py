@@ -3,11 +3,10 @@
 import keras
 from keras import ops
 
-from pale_tf.checks import check_heads, check_positive_int
-from pale_tf.layers.attention.core import softmax_attention
+from pale_tf.checks import check_positive_int
+from pale_tf.layers.cross_attention import CrossAttention, flat
 from pale_tf.layers.folding import Foldable
 from pale_tf.layers.gelu import gelu
-from pale_tf.layers.normalization import LayerNorm
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
@@ -51,64 +50,8 @@ class GlobalTokens(Foldable, keras.layers.Layer):
         return {**super().get_config(), "count": self.count, "width": self.width}
 
 
-class _Bridge(Foldable, keras.layers.Layer):
-    """Base of what lets tokens attend: heads and projections.
-
-    Args:
-        num_heads: Attention heads; they divide the channels.
-        kernel_initializer: Initializer of the kernels.
-    """
-
-    def __init__(self, num_heads=2, kernel_initializer="glorot_uniform", **kwargs):
-        super().__init__(**kwargs)
-        self.num_heads = check_positive_int("num_heads", num_heads)
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-
-    def dense(self, units, width, name):
-        """A built layer from `width` to `units` channels."""
-        layer = keras.layers.Dense(
-            units,
-            kernel_initializer=self.kernel_initializer.clone(),
-            dtype=self.dtype_policy,
-            name=name,
-        )
-        layer.build((None, None, width))
-        return layer
-
-    def norm(self, width, name="norm"):
-        """A built LayerNorm."""
-        layer = LayerNorm(dtype=self.dtype_policy, name=name)
-        layer.build((None, None, width))
-        return layer
-
-    def attend(self, query, key, value):
-        """Lets `[B, L, C]` attend to `[B, M, C]`; keys and values have the same channels."""
-        channels = query.shape[-1]
-        check_heads(channels, self.num_heads, 1)
-        outputs = softmax_attention(
-            self._in_heads(query * (channels // self.num_heads) ** -0.5),
-            self._in_heads(key),
-            self._in_heads(value),
-        )
-        outputs = ops.transpose(outputs, (0, 2, 1, 3))
-        return ops.reshape(outputs, (-1, ops.shape(query)[1], channels))
-
-    def _in_heads(self, x):
-        """`[B, L, C] -> [B, heads, L, C/heads]`."""
-        _, count, channels = ops.shape(x)
-        x = ops.reshape(x, (-1, count, self.num_heads, channels // self.num_heads))
-        return ops.transpose(x, (0, 2, 1, 3))
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "num_heads": self.num_heads,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-        }
-
-
 @keras.saving.register_keras_serializable(package="pale_tf")
-class MobileToFormer(_Bridge):
+class MobileToFormer(CrossAttention):
     """Tokens attend to a map: `[B, H, W, C]` and `[B, M, D]`, in a list, to `[B, M, D]`.
 
     `z = LN(z + O(Attention(Q(z), x, x)))`: the map has no projections (equation 1).
@@ -123,7 +66,7 @@ class MobileToFormer(_Bridge):
 
     def call(self, inputs):
         x, tokens = inputs
-        x = _flat(x)
+        x = flat(x)
         news = self.output_projection(self.attend(self.query(tokens), x, x))
         return self.output_norm(tokens + news)
 
@@ -132,7 +75,7 @@ class MobileToFormer(_Bridge):
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class Former(_Bridge):
+class Former(CrossAttention):
     """A transformer block over the tokens, its norms after it: `[B, M, D] -> [B, M, D]`.
 
     `z = LN(z + O(Attention(Q(z), K(z), V(z))))`, `z = LN(z + MLP(z))`; the MLP is twice as wide.
@@ -159,7 +102,7 @@ class Former(_Bridge):
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
-class FormerToMobile(_Bridge):
+class FormerToMobile(CrossAttention):
     """A map attends to tokens: `[B, H, W, C]` and `[B, M, D]`, in a list, to `[B, H, W, C]`.
 
     `Attention(x, K(z), V(z))`: the map has no projections (equation 2).
@@ -173,14 +116,8 @@ class FormerToMobile(_Bridge):
 
     def call(self, inputs):
         x, tokens = inputs
-        found = self.attend(_flat(x), self.key(tokens), self.value(tokens))
+        found = self.attend(flat(x), self.key(tokens), self.value(tokens))
         return ops.reshape(found, ops.shape(x))
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
-
-
-def _flat(x):
-    """`[B, H, W, C] -> [B, H·W, C]`."""
-    _, height, width, channels = ops.shape(x)
-    return ops.reshape(x, (-1, height * width, channels))

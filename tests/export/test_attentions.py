@@ -10,7 +10,7 @@ from export.network import inference_network
 from export.serving.signatures import make_signatures, write_model
 from export.tasks.classify import TASK
 from export.verification.running import run_lite
-from pale_tf import PaleConfig, pale_network
+from pale_tf import PaleConfig, names, pale_network
 from pale_tf.layers.attention import ATTENTIONS
 from tests.pale_tf.layers.checks import randomize
 
@@ -39,8 +39,8 @@ CONFIGS = {
     "groups": {"attention_options": {"keep": 0.5}},
     "conformer": {"block": "conformer"},
     "mobile_former": {"block": "mobile_former"},
+    "ds": {"block": "ds"},
 }
-PARTS = ("attention", "mlp", "selection", "former", "mobile", "conv", "down")  # get random weights
 FAST = ("pale",)  # the rest takes minutes together
 
 
@@ -60,7 +60,7 @@ def network(request):
     )
     network = pale_network(config, input_shape=(SIZE, SIZE, 3), classes=7)
     for layer in network.layers:
-        if any(part in layer.name for part in PARTS):
+        if names.block_of(layer.name):
             randomize(layer, seed=0)
     return network
 

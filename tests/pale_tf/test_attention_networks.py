@@ -83,6 +83,7 @@ CHEAPER = {
     "groups": {"attention_options": {"keep": 0.5}},
     "conformer": {"block": "conformer"},
     "mobile_former": {"block": "mobile_former"},
+    "ds": {"block": "ds"},
 }
 
 

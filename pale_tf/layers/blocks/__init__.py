@@ -8,6 +8,7 @@ gives the map.
 
 from pale_tf import names
 from pale_tf.layers.blocks.conformer import conformer_block
+from pale_tf.layers.blocks.ds import ds_block
 from pale_tf.layers.blocks.mobile_former import mobile_former_block
 from pale_tf.layers.blocks.pale import pale_block
 from pale_tf.layers.blocks.state import State
@@ -17,6 +18,7 @@ __all__ = ["BLOCKS", "State", "apply_block", "check_block"]
 BLOCKS = {
     "pale": pale_block,
     "conformer": conformer_block,
+    "ds": ds_block,
     "mobile_former": mobile_former_block,
 }
 

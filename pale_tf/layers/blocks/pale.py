@@ -34,17 +34,34 @@ def pale_block(state, config, stage, block, drop_path_rate):
     Returns:
         The `State` after.
     """
-    x, name = state.map, names.block_prefix(stage + 1, block + 1)
-    shared, keep = dict(state.shared), config.of_stage("keep_tokens", stage)
+    name, shared = names.block_prefix(stage + 1, block + 1), dict(state.shared)
+    select(state.map, shared, config, stage, block)
+    attend = make_attention(shared, config, stage, block)
+    x = residual(position(state.map, config, name), attend, drop_path_rate, name, 1)
+    return State(apply_mlp(x, shared, config, stage, block, drop_path_rate), shared)
+
+
+def select(x, shared, config, stage, block):
+    """Notes in `shared` which tokens are kept, in the first block of a stage that keeps some."""
+    keep = config.of_stage("keep_tokens", stage)
     if keep < 1 and block == 0:
         shared[TOKENS] = TokenSelection(
             keep,
             config.token_scores,
             kernel_initializer=KERNEL_INITIALIZER.clone(),
-            name=f"{name}_selection",
+            name=f"{names.block_prefix(stage + 1, 1)}_selection",
         )(x)
-    if config.position == "conditional":
-        x = ConditionalPositionEncoding(name=f"{name}_position")(x)
+
+
+def position(x, config, name):
+    """`x + CPE(x)`, if positions are conditional."""
+    if config.position != "conditional":
+        return x
+    return ConditionalPositionEncoding(name=f"{name}_position")(x)
+
+
+def make_attention(shared, config, stage, block):
+    """The attention of a block, as a function of maps; weights that blocks share go by `shared`."""
     attention = block_attention(
         config,
         stage,
@@ -52,7 +69,7 @@ def pale_block(state, config, stage, block, drop_path_rate):
         kernel_initializer=KERNEL_INITIALIZER.clone(),
         sharing=_sharing(config, stage, block),
         **config.narrowing("value_dim", stage, block),
-        name=f"{name}_attention",
+        name=f"{names.block_prefix(stage + 1, block + 1)}_attention",
     )
 
     def attend(x):
@@ -63,7 +80,12 @@ def pale_block(state, config, stage, block, drop_path_rate):
             return x
         return attention(x)
 
-    x = _residual(x, attend, drop_path_rate, name, 1)
+    return attend
+
+
+def apply_mlp(x, shared, config, stage, block, drop_path_rate):
+    """`x + MLP(LN(x))`, with the MLP that the configuration sets."""
+    name, keep = names.block_prefix(stage + 1, block + 1), config.of_stage("keep_tokens", stage)
     options = {
         "kernel_initializer": KERNEL_INITIALIZER.clone(),
         **config.narrowing("width", stage, block),
@@ -71,11 +93,9 @@ def pale_block(state, config, stage, block, drop_path_rate):
     }
     if keep < 1:
         mlp = SelectiveMLP(keep, config.mlp_ratio, **options)
-        x = _residual(x, lambda x: mlp([x, *shared[TOKENS]]), drop_path_rate, name, 2)
-    else:
-        mlp = MLPS[config.mlp](config.mlp_ratio, **options)
-        x = _residual(x, mlp, drop_path_rate, name, 2, mlp.needs_norm)
-    return State(x, shared)
+        return residual(x, lambda x: mlp([x, *shared[TOKENS]]), drop_path_rate, name, 2)
+    mlp = MLPS[config.mlp](config.mlp_ratio, **options)
+    return residual(x, mlp, drop_path_rate, name, 2, mlp.needs_norm)
 
 
 def _sharing(config, stage, block):
@@ -86,7 +106,7 @@ def _sharing(config, stage, block):
     return None if is_alone else "gives"
 
 
-def _residual(x, function, drop_path_rate, name, index, is_normed=True):
+def residual(x, function, drop_path_rate, name, index, is_normed=True):
     """`x + DropPath(function(LN(x)))`, the LayerNorm if `is_normed`."""
     branch = function(LayerNorm(name=f"{name}_norm{index}")(x) if is_normed else x)
     if drop_path_rate > 0.0:

@@ -94,8 +94,3 @@ def test_config_and_sizes_that_are_known_at_run_time(layer, shapes):
     expected = layer(arguments if len(arguments) > 1 else arguments[0])
     np.testing.assert_allclose(model.predict(arguments, verbose=0), expected, atol=1e-6)
     assert type(layer).from_config(layer.get_config()).get_config() == layer.get_config()
-
-
-def test_heads_that_do_not_divide():
-    with pytest.raises(ValueError, match="`num_heads` must divide the channels"):
-        Former(5)(np.zeros(TOKENS, "float32"))
