@@ -25,8 +25,8 @@ from pale_tf.configs import NETWORKS
 from pale_tf.layers.attention import PSAttention, WindowAttention
 from pale_tf.sizes import ceil_div
 
-# Millions of parameters and GMACs at 224x224, as the papers round them: Wu et al. 2022; Liu et al.
-# 2021; Dong et al. 2022.
+# Millions of parameters and GMACs at 224x224, as the papers round them: Wu et al. 2022 (Pale); Liu
+# et al. 2021; Dong et al. 2022; Wu et al. 2021 (CvT).
 PUBLISHED = {
     "pale_t": (22, 4.2),
     "pale_s": (48, 9.0),
@@ -37,6 +37,7 @@ PUBLISHED = {
     "cswin_t": (23, 4.3),
     "cswin_s": (35, 6.9),
     "cswin_b": (78, 15.0),
+    "cvt_13": (20, 4.5),
 }
 
 # GMACs with UPerNet at 512x2048, from the same papers.
@@ -92,12 +93,15 @@ def main(argv=None):
 
 def parse_flags(argv):
     parser = make_parser("complexity", __doc__)
-    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS)
     parser.add_argument("--task", choices=TASKS, default="classify", help="(default: %(default)s)")
     parser.add_argument("--size", nargs=2, type=int, metavar=("H", "W"))
     parser.add_argument("--json", type=pathlib.Path, help="also write the counts to this file")
     flags = parser.parse_args(argv)
     flags.size = flags.size or TASKS[flags.task].size
+    flags.networks = flags.networks or [
+        name for name in NETWORKS if flags.task == "classify" or len(NETWORKS[name].depths) == 4
+    ]
     if min(flags.size) < 1:
         parser.error(f"argument --size: must be positive, got {flags.size}")
     if flags.json and not flags.json.resolve().parent.is_dir():

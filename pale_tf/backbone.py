@@ -1,4 +1,4 @@
-"""The four stages of a network, the backbone model that gives their pyramid, and the pyramid of any
+"""The stages of a network, the backbone model that gives their pyramid, and the pyramid of any
 model that has a backbone."""
 
 import dataclasses
@@ -52,7 +52,8 @@ def pale_backbone(
 
     Returns:
         A `PaleModel` whose output is a dict, `{"P2", "P3", "P4", "P5"}`, of feature maps
-        `[B, ceil(H/s), ceil(W/s), C·s/4]` at strides `s` = 4, 8, 16, 32.
+        `[B, ceil(H/s), ceil(W/s), C·s/4]` at strides `s` = 4, 8, 16, 32. A network of three stages
+        has no `P5`.
 
     Raises:
         ValueError: If an argument is out of range, or the weights do not fit.
@@ -71,7 +72,7 @@ def pale_backbone(
 
 @keras.saving.register_keras_serializable(package="pale_tf")
 class PaleModel(keras.Model):
-    """A functional model that has a backbone: it says where the pyramid of the four stages is.
+    """A functional model that has a backbone: it says where the pyramid of the stages is.
 
     KerasHub's tasks read `pyramid_outputs`, keras-cv's `pyramid_level_inputs`. A model that
     normalizes images in 0..255 itself warns if the first ones that it is given as arrays, by a call
@@ -151,7 +152,7 @@ def pyramid(model):
         `s` = 4, 8, 16, 32. Where outputs are normed, they are the normed ones.
 
     Raises:
-        ValueError: If the model does not have the four stages.
+        ValueError: If the model does not have all stages.
     """
     return {level: model.get_layer(name).output for level, name in pyramid_layers(model).items()}
 
@@ -163,10 +164,10 @@ def pyramid_layers(model):
         stage = names.stage_of(layer.name)
         if stage is not None:
             last[names.level_of(stage)] = layer.name
-    if set(last) != set(names.LEVELS):
+    if set(last) not in (set(names.LEVELS), set(names.LEVELS[:3])):
         raise ValueError(
             "`model` must be functional and have the layers of the four stages, stage1_… to "
-            f"stage4_…. Received: {model.name!r}, which gives {sorted(last)}"
+            f"stage4_…, or of three. Received: {model.name!r}, which gives {sorted(last)}"
         )
     existing = {layer.name for layer in model.layers}
     norms = {level: names.output_norm(level) for level in names.LEVELS}
@@ -174,7 +175,7 @@ def pyramid_layers(model):
 
 
 def pale_stages(image, config, include_preprocessing=True, output_norms=False):
-    """Applies the four stages of a network.
+    """Applies the stages of a network.
 
     Args:
         image: Keras tensor, `[B, H, W, 3]`.

@@ -22,18 +22,20 @@ class PaleConfig:
 
     Args:
         name: Name of the models built from this configuration.
-        embed_dim: Channels of the first stage, `C`. Each later stage doubles them.
-        depths: Number of blocks in each of the four stages.
-        num_heads: Attention heads in each of the four stages. In Pale attention, half of them
-            attend inside row groups, half inside column groups.
+        embed_dim: Channels of the first stage, `C`, which each later stage doubles; or those of
+            each stage.
+        depths: Number of blocks in each stage: of four, or of three, which gives a classifier or a
+            backbone up to `P4`.
+        num_heads: Attention heads in each stage. In Pale attention, half of them attend inside row
+            groups, half inside column groups.
         pale_size: Rows and columns in a pale: an integer, or a pair `(rows, columns)`.
         mlp_ratio: Hidden width of the MLP over its input width.
         drop_path_rate: Stochastic depth rate of the last block, in `[0, 1)`; the rate rises
             linearly from 0 in the first block.
-        attention: Name of an attention in `pale_tf.layers.attention.ATTENTIONS`, or one for each of
-            the four stages.
-        attention_options: Further arguments of the attention layers, or a dict of them for each of
-            the four stages; they go before what the attention's paper sets for the stage.
+        attention: Name of an attention in `pale_tf.layers.attention.ATTENTIONS`, or one for each
+            stage.
+        attention_options: Further arguments of the attention layers, or a dict of them for each
+            stage; they go before what the attention's paper sets for the stage.
         projection: How queries, keys and values are made: by `"separable"` convolutions or by
             `"linear"` layers.
         position: Position encoding: `"conditional"`, in every block; `"absolute"`, once, before the
@@ -45,10 +47,10 @@ class PaleConfig:
             the first makes them, and the others have neither queries nor keys (Chen et al. 2021,
             PSViT). 1 for none.
         keep_tokens: Share of the tokens that the MLPs of a stage are spent on, in `(0, 1]`, or one
-            for each of the four stages; the others take one layer instead (Rao et al. 2022,
+            for each stage; the others take one layer instead (Rao et al. 2022,
             DynamicViT). It needs the `"plain"` MLP.
         token_scores: How these tokens are found: by a small `"predictor"`, or by their `"norm"`.
-        mlp_widths: Hidden units of the MLP of each block, a tuple for each of the four stages, or
+        mlp_widths: Hidden units of the MLP of each block, a tuple for each stage, or
             None for `mlp_ratio` times the channels. `pale_tf.prune` makes such networks.
         value_dims: Likewise, the channels of the values of each head, or None for those of queries
             and keys.
@@ -57,28 +59,26 @@ class PaleConfig:
             scores.
 
     Raises:
-        ValueError: If a value is out of range, the stages are not four, or the heads of a stage do
-            not divide its channels.
+        ValueError: If a value is out of range, the stages are not three or four, or the heads of a
+            stage do not divide its channels.
     """
 
     name: str
-    embed_dim: int
-    depths: tuple[int, int, int, int]
-    num_heads: tuple[int, int, int, int]
+    embed_dim: int | tuple[int, ...]
+    depths: tuple[int, ...]
+    num_heads: tuple[int, ...]
     pale_size: int | tuple[int, int] = 7
     mlp_ratio: int = 4
     drop_path_rate: float = 0.0
-    attention: str | tuple[str, str, str, str] = "pale"
-    attention_options: dict | tuple[dict, dict, dict, dict] = dataclasses.field(
-        default_factory=dict, hash=False
-    )
+    attention: str | tuple[str, ...] = "pale"
+    attention_options: dict | tuple[dict, ...] = dataclasses.field(default_factory=dict, hash=False)
     projection: str = "separable"
     position: str = "conditional"
     merging: str = "overlapping"
     block: str = "pale"
     mlp: str = "plain"
     share_attention: int = 1
-    keep_tokens: float | tuple[float, float, float, float] = 1.0
+    keep_tokens: float | tuple[float, ...] = 1.0
     token_scores: str = "predictor"
     mlp_widths: tuple | None = None
     value_dims: tuple | None = None
@@ -100,8 +100,15 @@ class PaleConfig:
 
     @property
     def stage_dims(self):
-        """Channels of the four stages: `(C, 2C, 4C, 8C)`."""
-        return tuple(self.embed_dim * 2**stage for stage in range(4))
+        """Channels of the stages: `(C, 2C, 4C, 8C)`, unless they are given."""
+        if isinstance(self.embed_dim, tuple):
+            return self.embed_dim
+        return tuple(self.embed_dim * 2**stage for stage in self.stages)
+
+    @property
+    def stages(self):
+        """Indices of the stages, a range from 0 on."""
+        return range(len(self.depths))
 
     def of_stage(self, field, stage):
         """Value of a field that is given for all stages, or for each of them, at one of them.
@@ -161,16 +168,21 @@ def _frozen(value):
 
 def _check_stages(config):
     """Checks the fields that have, or may have, one entry per stage."""
-    check_positive_int("embed_dim", config.embed_dim)
-    for field in ("depths", "num_heads", "attention", "attention_options", "keep_tokens"):
+    count = len(config.depths) if isinstance(config.depths, tuple) else 0
+    if count not in (3, 4):
+        raise ValueError(
+            f"`depths` must have one entry per stage, 3 or 4. Received: {config.depths}"
+        )
+    for field in ("num_heads", "embed_dim", "attention", "attention_options", "keep_tokens"):
         value = getattr(config, field)
-        alike = field in ("depths", "num_heads")  # or one entry may stand for all
-        if len(value) != 4 if isinstance(value, tuple) else alike:
-            raise ValueError(f"`{field}` must have one entry per stage, 4. Received: {value}")
-    for field in ("depths", "num_heads"):
-        for entry in getattr(config, field):
+        alike = field == "num_heads"  # or one entry may stand for all
+        if len(value) != count if isinstance(value, tuple) else alike:
+            raise ValueError(f"`{field}` must have one entry per stage, {count}. Received: {value}")
+    for field in ("depths", "num_heads", "embed_dim"):
+        value = getattr(config, field)
+        for entry in value if isinstance(value, tuple) else (value,):
             check_positive_int(field, entry)
-    for stage in range(4):
+    for stage in config.stages:
         options = config.of_stage("attention_options", stage)
         if not isinstance(options, dict):
             raise ValueError(f"`attention_options` must be a dict. Received: {options!r}")
@@ -189,7 +201,7 @@ def _check_choices(config):
 
 def _check_keep_tokens(config):
     """Checks the shares of tokens that are kept, and what goes with them."""
-    shares = [config.of_stage("keep_tokens", stage) for stage in range(4)]
+    shares = [config.of_stage("keep_tokens", stage) for stage in config.stages]
     for share in shares:
         check_keep("keep_tokens", share)
     if min(shares) < 1 and config.mlp != "plain":
@@ -239,7 +251,7 @@ def _check_widths(config):
             f"Received: {config.sparsity}"
         )
     if config.sparsity or config.value_dims is not None:
-        for stage in range(4):  # the attention says if it is not pruned
+        for stage in config.stages:  # the attention says if it is not pruned
             block_attention(
                 config, stage, 0, **config.narrowing("value_dim", stage, 0), name="check"
             )
@@ -247,6 +259,14 @@ def _check_widths(config):
 
 def _is_nested(value):
     return isinstance(value, tuple) and all(isinstance(entry, tuple) for entry in value)
+
+
+def check_four_stages(config):
+    """Raises a `ValueError` unless a configuration has the four stages of a pyramid."""
+    if len(config.depths) != 4:
+        raise ValueError(
+            f"`config` must have four stages. Received: {config.name!r}, with {len(config.depths)}"
+        )
 
 
 def _pale(name, embed_dim, num_heads, drop_path_rate):
@@ -280,6 +300,19 @@ def _cswin(name, embed_dim, depths, num_heads, drop_path_rate):
     )
 
 
+def _cvt(name, depths, num_heads, embed_dim):
+    return PaleConfig(
+        name,
+        embed_dim,
+        depths,
+        num_heads,
+        drop_path_rate=0.1,
+        attention="global",
+        attention_options={"stride": 2},
+        position="none",
+    )
+
+
 # The networks by name.
 #
 # Pale: depths, channels and pale size are what gives the totals published by Wu et al. 2022: 22M,
@@ -292,6 +325,10 @@ def _cswin(name, embed_dim, depths, num_heads, drop_path_rate):
 # microsoft/Swin-Transformer, configs/, and microsoft/CSWin-Transformer, models/cswin.py and the
 # commands in README.md. Published are 28M, 50M, 88M parameters and 4.5, 8.7, 15.4 GMACs of Swin;
 # 23M, 35M, 78M and 4.3, 6.9, 15.0 of CSWin.
+#
+# CvT (Wu et al. 2021): depths, channels and heads of its table 2, with an average of all tokens in
+# the place of a class token, and scores that are scaled by the channels of a head. Published are
+# 20M parameters and 4.5 GMACs.
 NETWORKS = {
     config.name: config
     for config in (
@@ -305,6 +342,7 @@ NETWORKS = {
         _cswin("cswin_t", 64, (1, 2, 21, 1), (2, 4, 8, 16), 0.2),
         _cswin("cswin_s", 64, (2, 4, 32, 2), (2, 4, 8, 16), 0.4),
         _cswin("cswin_b", 96, (2, 4, 32, 2), (4, 8, 16, 32), 0.5),
+        _cvt("cvt_13", (1, 2, 10), (1, 3, 6), (64, 192, 384)),
     )
 }
 

@@ -8,7 +8,7 @@ from keras import ops
 from pale_tf import names
 from pale_tf.backbone import IMAGE_MEAN, PaleModel, image_input, pale_stages
 from pale_tf.checks import check_positive_int, check_share
-from pale_tf.configs import resolve_config
+from pale_tf.configs import check_four_stages, resolve_config
 from pale_tf.decoders import masks as mask_decoder
 from pale_tf.decoders import roi
 from pale_tf.decoders.fpn import feature_pyramid
@@ -81,6 +81,7 @@ def pale_detector(
         ValueError: If an argument is out of range, or the weights do not fit.
     """
     config = resolve_config(config)
+    check_four_stages(config)
     if drop_path_rate is not None:
         config = dataclasses.replace(config, drop_path_rate=drop_path_rate)
     check_positive_int("classes", classes)

@@ -158,7 +158,7 @@ def pale_network(
     if input_shape is None:
         input_shape = (224, 224, 3) if include_top else (None, None, 3)
     image, inputs = image_input(input_shape, input_tensor)
-    x = pale_stages(image, config, include_preprocessing)["P5"]
+    *_, x = pale_stages(image, config, include_preprocessing).values()
     x = LayerNorm(name="norm")(x)
     if include_top or pooling == "avg":
         x = keras.layers.GlobalAveragePooling2D("channels_last", name="avg_pool")(x)

@@ -109,7 +109,7 @@ def pruned_config(config, model):
                 getattr(model.get_layer(f"{names.block_prefix(stage, block + 1)}_{part}"), field)
                 for block in range(depth)
             )
-            for stage, depth in zip(names.STAGES, config.depths, strict=True)
+            for stage, depth in enumerate(config.depths, start=1)
         )
 
     return dataclasses.replace(

@@ -7,7 +7,7 @@ import keras
 from pale_tf import names
 from pale_tf.backbone import PaleModel, image_input, pale_stages
 from pale_tf.checks import check_positive_int
-from pale_tf.configs import resolve_config
+from pale_tf.configs import check_four_stages, resolve_config
 from pale_tf.decoders.upernet import fully_convolutional, upernet
 from pale_tf.layers.initializers import SCORES_INITIALIZER
 from pale_tf.layers.resizing import ResizeLike
@@ -66,6 +66,7 @@ def pale_segmenter(
         ValueError: If an argument is out of range, or the weights do not fit.
     """
     config = resolve_config(config)
+    check_four_stages(config)
     if drop_path_rate is not None:
         config = dataclasses.replace(config, drop_path_rate=drop_path_rate)
     check_positive_int("classes", classes)

@@ -81,6 +81,7 @@ CHEAPER = {
     "selected": {"keep_tokens": 0.5},
     "selected_by_norm": {"keep_tokens": (1, 0.7, 0.6, 0.5), "token_scores": "norm"},
     "groups": {"attention_options": {"keep": 0.5}},
+    "strided": {"attention": "global", "attention_options": {"stride": 2}},
     "conformer": {"block": "conformer"},
     "mobile_former": {"block": "mobile_former"},
     "ds": {"block": "ds"},

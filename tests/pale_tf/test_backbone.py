@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pale_tf import PaleConfig, PaleN, fuse, pale_backbone
+from pale_tf import PaleConfig, PaleN, fuse, pale_backbone, pale_detector, pale_segmenter
 from pale_tf.backbone import PaleModel, drop_path_schedule, pyramid
 
 SMALL = PaleConfig("one", 8, (1, 1, 1, 1), (2, 2, 2, 2))
@@ -148,6 +148,17 @@ def test_a_model_without_the_stages_has_no_pyramid():
     model = keras.Model(inputs, keras.layers.Dense(2, name="stage1_dense")(inputs), name="other")
     with pytest.raises(ValueError, match=r"four stages.*Received: 'other', which gives \['P2'\]"):
         pyramid(model)
+
+
+def test_a_network_of_three_stages_has_three_levels():
+    config = PaleConfig("three", (8, 12, 20), (1, 1, 1), (2, 2, 2), pale_size=2)
+    backbone = pale_backbone(config, input_shape=(64, 48, 3))
+    shapes = {level: tuple(x.shape[1:]) for level, x in backbone.output.items()}
+    assert shapes == {"P2": (16, 12, 8), "P3": (8, 6, 12), "P4": (4, 3, 20)}
+    assert list(pyramid(backbone)) == ["P2", "P3", "P4"]
+    for build in (pale_segmenter, pale_detector):
+        with pytest.raises(ValueError, match=r"`config` must have four stages. Received: 'three'"):
+            build(config, 2)
 
 
 def test_networks_are_built_by_any_name_of_the_table():

@@ -21,11 +21,13 @@ PEERS = {
     "cswin_t": (22_320_552, 4_324_203_008, 23, 4.3),
     "cswin_s": (34_643_304, 6_800_714_752, 35, 6.9),
     "cswin_b": (77_382_184, 14_955_348_480, 78, 15.0),
+    "cvt_13": (19_997_096, 4_546_505_216, 20, 4.5),
 }
 
 
 def test_stage_dims_double():
     assert PALE_T.stage_dims == (64, 128, 256, 512)
+    assert NETWORKS["cvt_13"].stage_dims == (64, 192, 384)  # unless they are given
 
 
 def test_configs_are_frozen():
@@ -33,7 +35,7 @@ def test_configs_are_frozen():
         PALE_T.embed_dim = 1
 
 
-def test_the_table_holds_three_families():
+def test_the_table_holds_four_families():
     pale = ["pale_n", "pale_t", "pale_s", "pale_b"]
     assert list(NETWORKS) == pale + list(PEERS)
     assert all(config.name == name for name, config in NETWORKS.items())
@@ -45,6 +47,7 @@ def test_the_table_holds_three_families():
     [
         "swin_t",
         "cswin_t",
+        "cvt_13",
         *(
             pytest.param(name, marks=pytest.mark.slow)
             for name in ("swin_s", "swin_b", "cswin_s", "cswin_b")
@@ -76,6 +79,7 @@ def test_depths_heads_and_rates_are_those_of_the_published_code():
         "cswin_t": (64, (1, 2, 21, 1), (2, 4, 8, 16), 0.2),
         "cswin_s": (64, (2, 4, 32, 2), (2, 4, 8, 16), 0.4),
         "cswin_b": (96, (2, 4, 32, 2), (4, 8, 16, 32), 0.5),
+        "cvt_13": ((64, 192, 384), (1, 2, 10), (1, 3, 6), 0.1),
     }
 
 
@@ -96,12 +100,12 @@ def test_what_is_no_configuration(config):
     ("change", "message"),
     [
         (
-            {"depths": (2, 2, 2)},
-            r"`depths` must have one entry per stage, 4. Received: \(2, 2, 2\)",
+            {"depths": (2, 2)},
+            r"`depths` must have one entry per stage, 3 or 4. Received: \(2, 2\)",
         ),
         ({"num_heads": (2, 4, 8, 15)}, "must be 1 or even.*num_heads=15"),
         ({"embed_dim": 63}, "must be even. Received: channels=63"),
-        ({"depths": 2}, "`depths` must have one entry per stage, 4. Received: 2"),
+        ({"depths": 2}, "`depths` must have one entry per stage, 3 or 4. Received: 2"),
         ({"depths": (1, 1, -1, 1)}, "`depths` must be a positive integer. Received: -1"),
         ({"num_heads": (0, 2, 4, 8)}, "`num_heads` must be a positive integer. Received: 0"),
         ({"embed_dim": 0}, "`embed_dim` must be a positive integer. Received: 0"),

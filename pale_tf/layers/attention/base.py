@@ -126,6 +126,10 @@ class Attention(Foldable, keras.layers.Layer):
         """Names of the projections of the map."""
         return ("value",) if self.sharing == "takes" else ("query", "key", "value")
 
+    def strides_of(self, name):
+        """Stride of the convolution of a projection."""
+        return 1
+
     def value_width(self, channels):
         """Channels of the values of all heads, for a number of input channels."""
         if self.value_dim is None:
@@ -143,6 +147,7 @@ class Attention(Foldable, keras.layers.Layer):
             self.kernel_initializer.clone(),
             normalize=not self.folded,
             units=channels,
+            strides=self.strides_of(name),
             dtype=self.dtype_policy,
             name=name,
         )
