@@ -137,11 +137,10 @@ def run_openvino(file, images):
     """Runs an OpenVINO model, see `run`."""
     import openvino
 
-    from export.intermediate.runtime import compile_model
-
-    model = openvino.Core().read_model(file)
+    core = openvino.Core()
+    model = core.read_model(file)
     threads = {"INFERENCE_NUM_THREADS": THREADS}
-    compiled = compile_model(model, openvino_hints(model) | threads)
+    compiled = core.compile_model(model, "CPU", openvino_hints(model) | threads)
     request = compiled.create_infer_request()
 
     def infer(part):

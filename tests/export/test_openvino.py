@@ -12,9 +12,9 @@ from common.errors import ProgramError
 from common.trained import load_trained
 from export import openvino as program
 from export import verify
-from export.intermediate.runtime import compile_model
 from export.verification.artifacts import describe
 from tests.conftest import needs_bfloat16
+from tests.export.plug_in import compile_model
 
 
 @pytest.fixture(scope="session")

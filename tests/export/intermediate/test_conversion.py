@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from common.errors import SettingError, WriteError
 from export.intermediate import conversion
-from export.intermediate.runtime import compile_model
 from export.tasks import Task
+from tests.export.plug_in import compile_model
 
 
 @pytest.fixture(scope="module")

@@ -9,8 +9,8 @@ from openvino import opset15 as ops
 
 from common.preparation import evaluation_image, fitted_image, scaled_image
 from export.intermediate import files
-from export.intermediate.runtime import compile_model
 from export.tasks.detect import masks_of_parts
+from tests.export.plug_in import compile_model
 
 
 def compiled(outputs, inputs):

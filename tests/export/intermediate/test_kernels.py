@@ -10,10 +10,10 @@ from openvino import opset13 as ops
 
 from export.intermediate.conversion import convert
 from export.intermediate.kernels import rewrite
-from export.intermediate.runtime import compile_model
 from export.tasks import Task
 from pale_tf.layers.mlp import MLP
 from pale_tf.layers.normalization import LayerNorm
+from tests.export.plug_in import compile_model
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from openvino import opset13 as ops
 
 from export.intermediate.quantization import last_layers, quantize
-from export.intermediate.runtime import compile_model
+from tests.export.plug_in import compile_model
 
 
 def product(x, units, name):

@@ -1,4 +1,7 @@
-"""OpenVINO's runtime for CPUs, without what it does to the signals of a process."""
+"""OpenVINO's plug-in for CPUs, without what it does to the signals of a process.
+
+The programs run models in processes of their own, one after the other; tests do not.
+"""
 
 import contextlib
 import ctypes

@@ -9,8 +9,8 @@ import openvino
 import pytest
 from openvino import opset13 as ops
 
-from export.intermediate.runtime import compile_model
 from tests.conftest import ROOT
+from tests.export.plug_in import compile_model
 
 # Two plug-ins, of which the first one is released first; then a signal that Python handles.
 PROGRAM = """
@@ -18,7 +18,7 @@ import gc, os, signal
 import numpy as np
 import openvino
 from openvino import opset13 as ops
-from export.intermediate.runtime import compile_model
+from tests.export.plug_in import compile_model
 
 def model():
     x = ops.parameter([2, 3], np.float32)
