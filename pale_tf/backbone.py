@@ -166,8 +166,8 @@ def pyramid_layers(model):
             last[names.level_of(stage)] = layer.name
     if set(last) not in (set(names.LEVELS), set(names.LEVELS[:3])):
         raise ValueError(
-            "`model` must be functional and have the layers of the four stages, stage1_… to "
-            f"stage4_…, or of three. Received: {model.name!r}, which gives {sorted(last)}"
+            "`model` must be functional and have the layers of the stages, stage1_… to stage4_…, "
+            f"or to stage3_…. Received: {model.name!r}, which gives {sorted(last)}"
         )
     existing = {layer.name for layer in model.layers}
     norms = {level: names.output_norm(level) for level in names.LEVELS}

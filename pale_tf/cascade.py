@@ -53,7 +53,7 @@ def cascade(network, sizes, threshold):
 
 
 def stages_of(confidences, threshold):
-    """Where images stop, of what is known of them at every size.
+    """Finds the size at which each image stops.
 
     Args:
         confidences: Probability of the best class, `[sizes, B]`.

@@ -98,7 +98,7 @@ Args:
     classifier_activation: Activation of the classifier; None for logits. Runs in float32.
     drop_path_rate: Stochastic depth rate of the last block, in `[0, 1)`; it rises linearly from 0.
     name: Name of the model.
-    attention: Name of the attention of all blocks, or one for each of the four stages: see
+    attention: Name of the attention of all blocks, or one for each stage: see
         `pale_tf.layers.attention.ATTENTIONS`. What else makes a network, such as CSWin's or Swin's,
         is set in a `PaleConfig` and built by `pale_network`.
 

@@ -9,6 +9,11 @@
 | `stage3_block5_position` | conditional position encoding, with `position="conditional"` |
 | `stage3_block5_norm1`, `_attention`, `_drop_path1`, `_add1` | first branch of a block |
 | `stage3_block5_norm2`, `_mlp`, `_drop_path2`, `_add2` | second branch, the end of a pale block |
+| `stage3_block1_selection` | scores of tokens, with `keep_tokens` below 1 |
+| `stage3_block5_branch_conv1` …, `_down` …, `_join`, `_up`, `_fusion_conv1` … | Conformer's |
+| `stage3_block5_local` …, `_global` …, `_alignment`, `_join`, `_mix` | Dual-stream Network's |
+| `stage3_block1_tokens`, `_read_norm`, `_to_former`, `_former` | Mobile-Former's, before |
+| `stage3_block5_write_norm`, `_to_mobile`, `_add3` | Mobile-Former's, the end of its block |
 | `norm_P2` … `norm_P5` | norms of the backbone's outputs, with `output_norms=True` |
 | `norm`, `avg_pool` or `max_pool`, `predictions` | the head of a classifier |
 | `psp_pool1`, `psp_conv1`, `psp_resize1` … `psp_bottleneck` | pyramid pooling of a segmenter |

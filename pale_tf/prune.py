@@ -19,9 +19,10 @@ from pale_tf.layers.mlp import MLP
 def prune(model, keep):
     """Makes the ordinary network that is left of one with scores.
 
-    Of all hidden units of the MLPs together, those with the largest scores stay, and likewise of
-    all channels of values; the heads of a block keep equally many. A block keeps one at least. What
-    stays is multiplied by its score once and for all. At `keep=1`, numbers stay the same.
+    Of all hidden units of the MLPs together, those with the largest absolute scores stay, and
+    likewise of all channels of values; the heads of a block keep equally many. A block keeps one at
+    least. What stays is multiplied by its score once and for all. At `keep=1`, numbers stay the
+    same.
 
     Args:
         model: A functional `keras.Model` whose `PaleConfig` has a `sparsity`, trained.

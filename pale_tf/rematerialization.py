@@ -2,6 +2,7 @@
 
 from pale_tf import names
 from pale_tf.layers.attention import Attention
+from pale_tf.layers.cross_attention import CrossAttention
 from pale_tf.layers.mlp import MLP
 
 
@@ -24,7 +25,8 @@ def rematerialize(model, stages=names.STAGES):
     stages = tuple(stages)
     if not set(stages) <= set(names.STAGES):
         raise ValueError(f"`stages` must be some of {names.STAGES}. Received: {stages}")
-    layers = [layer for layer in model.layers if isinstance(layer, Attention | MLP)]
+    kinds = Attention | CrossAttention | MLP
+    layers = [layer for layer in model.layers if isinstance(layer, kinds)]
     dropping = [layer.name for layer in layers if getattr(layer, "dropout", 0.0) > 0.0]
     if dropping:
         raise ValueError(f"`model` must have no attention dropout. Received: {dropping}")

@@ -9,7 +9,7 @@ from pale_tf.sizes import ceil_div
 
 
 def kept_count(count, keep):
-    """How many of `count` a share keeps: `ceil(count · keep)`, at least one.
+    """Counts what a share keeps of `count`: `ceil(count · keep)`, at least one.
 
     Args:
         count: An integer or, for dynamic sizes, a scalar integer tensor.

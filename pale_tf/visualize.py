@@ -57,18 +57,24 @@ def attention_weights(layer, inputs, token=None):
 
     Returns:
         float32 `[heads, H', W']`, or `[H, W, heads, H', W']` for all tokens, where `(H', W')` is
-        the size of the map of keys: the input's, a reduced one for `SpatialReductionAttention`, the
-        grid of points for `DeformableAttention`. A parallel form has the heads of the rows first,
-        then those of the columns.
+        the size of the map of keys: the input's, a reduced one for `SpatialReductionAttention` and
+        for `GlobalAttention` with a stride, the grid of points for `DeformableAttention`. A
+        parallel form has the heads of the rows first, then those of the columns.
 
     Raises:
         ValueError: If the layer is no `Attention`, or a `MessengerAttention`, where values pass
-            through messengers that are keys too.
+            through messengers that are keys too; if values choose the groups that attend; or if the
+            weights are those of another block.
     """
     if not isinstance(layer, Attention) or isinstance(layer, MessengerAttention):
         raise ValueError(
             "`layer` must be an `Attention` other than `MessengerAttention`. "
             f"Received: {type(layer).__name__}"
+        )
+    if getattr(layer, "keep", 1) < 1 or layer.sharing == "takes":
+        raise ValueError(
+            "`layer` must have weights of its own that do not depend on its values. Received: "
+            f"{layer.name}, with {layer.get_config()}"
         )
     query, key, value = layer.project(ops.convert_to_tensor(inputs), training=False)
     heads = layer.halves * layer.group_heads

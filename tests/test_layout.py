@@ -27,7 +27,7 @@ LAYERS = (
     ("pale_tf.boxes",),
     ("pale_tf.anchors", "pale_tf.suppression"),
     ("pale_tf.layers",),
-    ("pale_tf.configs",),
+    ("pale_tf.configs", "pale_tf.config_checks"),
     ("pale_tf.hdf5", "pale_tf.weights"),
     ("pale_tf.backbone",),
     ("pale_tf.decoders",),

@@ -27,6 +27,8 @@ NETWORKS = {"raw": MODEL, "ema": EMA_MODEL}
 def main(argv=None):
     parser = make_parser()
     flags = parser.parse_args(argv)
+    if flags.cascade and (flags.scales != [1.0] or flags.flip):
+        parser.error("argument --cascade: not with --scales or --flip")
     kind = "-cascade" if flags.cascade else ""
     path = flags.json or flags.run / f"evaluation-{flags.split}{kind}.json"
     with parser.stopping():
@@ -65,7 +67,11 @@ def make_parser():
     add("--split", choices=SPLITS, default="test", help="images to use (default: %(default)s)")
     add("--batch-size", type=positive_int, help="images in a step (default: the run's)")
     add("--data-dir", type=pathlib.Path, help="folder of TFDS data sets (default: TFDS' own)")
-    add("--json", type=new_file, help="file to write (default: RUN/evaluation-SPLIT.json)")
+    add(
+        "--json",
+        type=new_file,
+        help="file to write (default: RUN/evaluation-SPLIT.json, or evaluation-SPLIT-cascade.json)",
+    )
     add(
         "--classes",
         type=natural_int,
@@ -86,7 +92,7 @@ def make_parser():
         type=positive_int,
         nargs="+",
         metavar="SIZE",
-        help="heights and widths that an image is tried at until the network is sure of its class, "
+        help="heights and widths that an image is tried at until model.keras is sure of its class, "
         "the smallest first: accuracy against cost (default: the network's own size alone)",
     )
     add("--flip", action="store_true", help="average over mirrored images too (default: off)")
@@ -171,6 +177,7 @@ def evaluate_sizes(run, recipe, split, data_dir, max_unreadable, sizes):
         check_sizes(sizes)
     except ValueError as error:
         raise SettingError(f"argument --cascade: {error}") from error
+    recipe = dataclasses.replace(recipe, image_size=max(sizes))  # others are scaled from that
     data = open_data(run, task, recipe, split, data_dir, max_unreadable)
     network = load_network(run / MODEL)
     scores = {"run": str(run), "dataset": recipe.dataset, "split": split}

@@ -106,7 +106,7 @@ def choose(flags):
     given = {name: getattr(flags, name, None) for name in fields}
     given = {name: value for name, value in given.items() if value is not None}
     if flags.options is not None:
-        given["options"] = dict(flags.options)
+        given["options"] = dict(flags.options)  # added to those that there are
     check_network(flags.model, flags.attention)
     config = None if flags.out is None else flags.out / CONFIG
     if flags.resume and config is None:
@@ -116,7 +116,9 @@ def choose(flags):
     else:
         name, seed = flags.recipe or DEFAULT_RECIPE, flags.seed or 0
         out = flags.out or pathlib.Path("runs", f"{name}-{time.strftime('%Y%m%d-%H%M%S')}")
-        recipe = dataclasses.replace(load_recipe(name), **given)
+        recipe = load_recipe(name)
+        options = recipe.options | given.get("options", {})
+        recipe = dataclasses.replace(recipe, **given | {"options": options})
         if flags.weights is not None:
             recipe = with_network_of(flags.weights.parent, recipe, given)
         own = {"recipe": name, "out": out, "seed": seed, "weights": flags.weights}
@@ -142,7 +144,7 @@ def with_network_of(folder, recipe, given):
     import_tensorflow()  # before Keras does
     start = read_recipe(folder)
     attention = given.get("attention", start.attention)
-    options = start.options | given.get("options", {})
+    options = start.options | recipe.options
     recipe = dataclasses.replace(recipe, model=start.model, attention=attention, options=options)
     if start.task == recipe.task:
         from training.tasks import check_settings, load_task
@@ -177,6 +179,8 @@ def read_own(flags, given):
     given = given | {name: getattr(flags, name) for name in own}
     for name, value in given.items():
         known = own[name] if name in own else getattr(recipe, name)
+        if name == "options":  # those given are some of those that the run has
+            value = known | value
         if value is not None and value != known:
             raise SettingError(
                 f"argument --{name.replace('_', '-')}: the run in {flags.out} has {known}, and "

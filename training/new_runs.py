@@ -1,6 +1,7 @@
 """Runs that were not trained here: made of a checkpoint, or of another run."""
 
 import contextlib
+import shutil
 import sys
 
 from common.cli import make_folder
@@ -31,14 +32,14 @@ def new_run(parser, folder):
     try:
         yield folder
     except BaseException:
-        for name in (CONFIG, LABELS):  # the network was not written: see `write_run`
-            (folder / name).unlink(missing_ok=True)
+        for path in folder.iterdir():  # there was nothing before
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         if is_new:
             folder.rmdir()
         raise
 
 
-def write_run(folder, network, labels, recipe, origin, *packages):
+def write_run(folder, network, labels, recipe, origin, *packages, copied=()):
     """Writes the files of a run, the network last: without it, there is no run.
 
     Args:
@@ -48,6 +49,7 @@ def write_run(folder, network, labels, recipe, origin, *packages):
         recipe: The `Recipe`.
         origin: Dict of what the run was made of, for its configuration.
         *packages: Packages whose versions are recorded, beside those of every run.
+        copied: Paths of files and folders of another run that belong to this one too.
     """
     config = {
         "command": ["python", *sys.argv],
@@ -59,5 +61,8 @@ def write_run(folder, network, labels, recipe, origin, *packages):
     if labels:
         with replacing(folder / LABELS) as path:
             path.write_text(labels_text(labels), encoding="utf-8")
+    for source in copied:
+        copy = shutil.copytree if source.is_dir() else shutil.copyfile
+        copy(source, folder / source.name)
     with replacing(folder / MODEL) as path:
         network.save(path)

@@ -10,7 +10,7 @@ if not __package__:  # run as a file: import from the repository, not from this 
 
 from common.cli import Parser, factor, run_folder, working_on
 from common.errors import SettingError
-from common.run_files import read_config
+from common.run_files import CALIBRATION, read_config
 from common.runtime import import_tensorflow
 from training.new_runs import check_new, new_run, write_run
 from training.recipe import read_recipe
@@ -25,12 +25,15 @@ def main(argv=None):
             import_tensorflow()
             from common.trained import load_trained
 
-            trained, recipe = load_trained(flags.run), read_recipe(flags.run)
+            recipe = read_recipe(flags.run)
+            check_sparsity(recipe)
+            trained = load_trained(flags.run)
             name = read_config(flags.run).get("flags", {}).get("recipe")
             network, recipe = pruned(trained.network, recipe, flags.keep)
         with working_on(f"writing {flags.out}"), new_run(parser, flags.out) as folder:
             origin = {"pruned": {"run": str(flags.run), "keep": flags.keep}}
-            write_run(folder, network, trained.labels, recipe, origin)
+            own = own_files(flags.run, recipe)
+            write_run(folder, network, trained.labels, recipe, origin, copied=own)
     print_table(trained.network, network)
     print(summary(flags.out, name, recipe))
 
@@ -50,6 +53,26 @@ def make_parser():
     return parser
 
 
+def check_sparsity(recipe):
+    """Raises a `SettingError` unless the network of a recipe has scores."""
+    from training.tasks import network_config
+
+    if not network_config(recipe).sparsity:
+        raise SettingError(
+            "argument RUN: must have been trained with `--options sparsity=VALUE`, such as 1e-4, "
+            "so that it knows which channels it needs"
+        )
+
+
+def own_files(run, recipe):
+    """Paths in a run's folder that say what its classes are, and images to calibrate with: what is
+    true of its pruned network too."""
+    from training.tasks import load_task
+
+    names = [name for name in load_task(recipe.task).contents if name.endswith(".json")]
+    return [path for path in (run / name for name in (*names, CALIBRATION)) if path.exists()]
+
+
 def pruned(network, recipe, keep):
     """Prunes the network of a run.
 
@@ -60,21 +83,12 @@ def pruned(network, recipe, keep):
 
     Returns:
         The smaller `keras.Model`, and the `Recipe` that builds it.
-
-    Raises:
-        SettingError: If the run was not trained for it.
     """
     from pale_tf.prune import prune, pruned_config
     from training.tasks import network_config
 
-    config = network_config(recipe)
-    if not config.sparsity:
-        raise SettingError(
-            "argument RUN: must have been trained with `--options sparsity=VALUE`, such as 1e-4, "
-            "so that it knows which channels it needs"
-        )
     smaller = prune(network, keep)
-    config = pruned_config(config, smaller)
+    config = pruned_config(network_config(recipe), smaller)
     return smaller, dataclasses.replace(recipe, model=config, attention=None, options={})
 
 
@@ -97,10 +111,6 @@ def _layers(part):
     return lambda network: [layer for layer in network.layers if layer.name.endswith(part)]
 
 
-def _rows(layer):
-    return layer.kernel.shape[0]
-
-
 ROWS = (
     ("hidden units", _layers("_mlp"), lambda layer: layer.expand.units),
     (
@@ -114,7 +124,8 @@ ROWS = (
 
 def summary(folder, name, recipe):
     """A text for the user at the end; `name` is that of the recipe, or None."""
-    arguments = {"--recipe": name, "--dataset": recipe.dataset, "--weights": folder}
+    arguments = {"--recipe": name, "--dataset": recipe.dataset, "--image-size": recipe.image_size}
+    arguments |= {"--weights": folder}
     given = (f"{flag} {shlex.quote(str(value))}" for flag, value in arguments.items() if value)
     return "\n".join(
         [

@@ -67,8 +67,8 @@ class MobileToFormer(CrossAttention):
     def call(self, inputs):
         x, tokens = inputs
         x = flat(x)
-        news = self.output_projection(self.attend(self.query(tokens), x, x))
-        return self.output_norm(tokens + news)
+        update = self.output_projection(self.attend(self.query(tokens), x, x))
+        return self.output_norm(tokens + update)
 
     def compute_output_shape(self, input_shape):
         return input_shape[1]

@@ -21,6 +21,7 @@ class CrossAttention(Foldable, keras.layers.Layer):
         super().__init__(**kwargs)
         self.num_heads = check_positive_int("num_heads", num_heads)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.rematerialize = False  # `pale_tf.rematerialize` sets it
 
     def dense(self, units, width, name):
         """A built layer from `width` to `units` channels."""
@@ -43,7 +44,8 @@ class CrossAttention(Foldable, keras.layers.Layer):
         """Lets `[B, L, C]` attend to `[B, M, C]`; keys and values have the same channels."""
         channels = query.shape[-1]
         check_heads(channels, self.num_heads, 1)
-        outputs = softmax_attention(
+        mix = keras.remat(softmax_attention) if self.rematerialize else softmax_attention
+        outputs = mix(
             self._in_heads(query * (channels // self.num_heads) ** -0.5),
             self._in_heads(key),
             self._in_heads(value),

@@ -72,9 +72,9 @@ def assign_weights(layer, values):
     missing, left = sorted(weights.keys() - values.keys()), sorted(values.keys() - weights.keys())
     if missing or left or len(weights) < len(layer.weights):
         raise ValueError(
-            "`model` must have layers whose `fused_weights` are the weights of their inference "
-            f"form. Received: {layer.name} ({type(layer).__name__}), which gives none for {missing}"
-            f" and has no place for {left}"
+            "`model` must have layers whose `fused_weights` or `pruned_weights` are the weights of "
+            f"what replaces them. Received: {layer.name} ({type(layer).__name__}), which gives "
+            f"none for {missing} and has no place for {left}"
         )
     for path, weight in weights.items():
         weight.assign(values[path].astype("float32"))

@@ -10,17 +10,20 @@ from pale_tf.layers.gelu import gelu
 from pale_tf.layers.normalization import LayerNorm
 
 SCORES = ("predictor", "norm")
-RATIO_WEIGHT = 2.0  # of the loss that keeps the share, DynamicViT's
+# Of the loss that keeps the share. DynamicViT divides it by the number of its selections, and has
+# losses of distillation beside it; here, every stage that selects has the whole, and no others.
+RATIO_WEIGHT = 2.0
 
 
 @keras.saving.register_keras_serializable(package="pale_tf")
 class TokenSelection(Foldable, keras.layers.Layer):
     """Ranks the tokens of a map, and says which are kept.
 
-    - `"predictor"`: DynamicViT's small network, from LayerNorm and a point-wise layer over half of
-      each token and half of the map's mean, gives the logarithms of two probabilities. In training,
-      Gumbel noise decides token by token, the gradient goes through the probability, and a loss
-      pulls the share that is kept to `keep`. In inference, the best are kept.
+    - `"predictor"`: DynamicViT's small network. After LayerNorm, a point-wise layer and GELU, half
+      of each token is joined with the mean of the other half over the map. Three point-wise layers
+      give the logarithms of two probabilities: to be kept, and not. In training, Gumbel noise
+      decides token by token, the gradient goes through the probability, and a loss pulls the share
+      that is kept to `keep`. In inference, the best are kept.
     - `"norm"`: the tokens of the largest L2 norm are kept, in training too, as Chen et al. 2023,
       SparseViT, rank windows. It has no weights and no gradient.
 
@@ -43,7 +46,7 @@ class TokenSelection(Foldable, keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         check_keep("keep", keep)
-        check_scores(scores)
+        check_scores("scores", scores)
         self.keep = keep
         self.scores = scores
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
@@ -135,7 +138,7 @@ class TokenSelection(Foldable, keras.layers.Layer):
         }
 
 
-def check_scores(scores):
-    """Raises a `ValueError` unless there are such scores of tokens."""
+def check_scores(argument, scores):
+    """Raises a `ValueError` that names `argument` unless there are such scores of tokens."""
     if scores not in SCORES:
-        raise ValueError(f"`token_scores` must be one of {SCORES}. Received: {scores!r}")
+        raise ValueError(f"`{argument}` must be one of {SCORES}. Received: {scores!r}")

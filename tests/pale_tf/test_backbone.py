@@ -146,7 +146,7 @@ def test_norms_of_the_outputs_are_layer_norms():
 def test_a_model_without_the_stages_has_no_pyramid():
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, keras.layers.Dense(2, name="stage1_dense")(inputs), name="other")
-    with pytest.raises(ValueError, match=r"four stages.*Received: 'other', which gives \['P2'\]"):
+    with pytest.raises(ValueError, match=r"of the stages.*Received: 'other', which gives \['P2'\]"):
         pyramid(model)
 
 

@@ -1,6 +1,7 @@
 """Rematerialization: the same gradients and statistics, computed twice."""
 
 import collections
+import dataclasses
 
 import keras
 import numpy as np
@@ -32,17 +33,22 @@ def gradients(model):
 
 
 @pytest.mark.parametrize(
-    "attention",
+    "options",
     [
-        "pale",
+        {},
         *(
-            pytest.param(name, marks=pytest.mark.slow)
+            pytest.param({"attention": name}, marks=pytest.mark.slow)
             for name in ("cross_shaped", "shifted_window", "global")
         ),
+        *(
+            pytest.param({"block": name}, marks=pytest.mark.slow)
+            for name in ("ds", "mobile_former")
+        ),
     ],
+    ids=str,
 )
-def test_gradients_and_statistics_are_the_same(attention):
-    config = PaleConfig(**{**vars(CONFIG), "attention": attention})
+def test_gradients_and_statistics_are_the_same(options):
+    config = dataclasses.replace(CONFIG, **options)
     keras.utils.set_random_seed(0)
     model = pale_backbone(config, input_shape=(64, 64, 3))
     before = model.get_weights()

@@ -66,6 +66,13 @@ def test_no_weights_of_what_has_none(layer):
         visualize.attention_weights(layer, np.zeros((1, 4, 4, 16), "float32"), TOKEN)
 
 
+@pytest.mark.parametrize("options", [{"keep": 0.5}, {"sharing": "takes"}], ids=str)
+def test_no_weights_that_depend_on_values_or_are_those_of_another_block(options):
+    layer = make_attention("pale", Place(1, 0), 4, **options)
+    with pytest.raises(ValueError, match="`layer` must have weights of its own"):
+        visualize.attention_weights(layer, np.zeros((1, 4, 4, 16), "float32"), TOKEN)
+
+
 def test_receptive_fields_grow_and_are_those_of_differences():
     keras.utils.set_random_seed(0)
     backbone = pale_backbone("nano", input_shape=(48, 64, 3))

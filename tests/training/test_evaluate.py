@@ -1,11 +1,13 @@
 """evaluate.py, as a user runs it."""
 
+import dataclasses
 import json
 
 import pytest
 from PIL import Image
 
 from training import evaluate
+from training.recipe import read_recipe
 
 
 def test_gives_the_numbers_of_the_run(make_run, call, data_dir, tmp_path):
@@ -111,6 +113,25 @@ def test_scores_a_cascade_of_sizes(make_run, call, data_dir, tmp_path):
     assert f"written to {path} and {tmp_path}/cascade.png" in printed
     with Image.open(tmp_path / "cascade.png") as picture:
         assert picture.size == (840, 600)
+
+
+def test_the_largest_size_of_a_cascade_is_that_of_the_images(make_run, call, data_dir, tmp_path):
+    """Images of 48×48 are not those of 32×32, made larger."""
+    folder, _ = make_run(1)
+    path = tmp_path / "cascade.json"
+    arguments = ("--data-dir", data_dir, "--json", path)
+    call(evaluate.main, "evaluate.py", folder, *arguments, "--cascade", 32, 48)
+    assert [row["size"] for row in json.loads(path.read_text())["sizes"]] == [32, 48]
+    recipe = dataclasses.replace(read_recipe(folder), image_size=48)
+    expected = evaluate.evaluate_sizes(folder, recipe, "test", data_dir, 0, [48])["sizes"][0]
+    assert json.loads(path.read_text())["sizes"][1] == expected
+
+
+def test_refuses_scales_of_a_cascade(make_run, call):
+    folder, _ = make_run(1)
+    code, _, errors = call(evaluate.main, "evaluate.py", folder, "--cascade", 16, "--flip")
+    assert code == 2
+    assert errors == "evaluate.py: error: argument --cascade: not with --scales or --flip\n"
 
 
 @pytest.mark.parametrize("sizes", [(32, 16), (16, 16)])

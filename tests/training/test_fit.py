@@ -133,6 +133,25 @@ def test_flags_override_the_recipe():
     assert str(settings.out).startswith("runs/digits-")
 
 
+def test_options_are_added_to_those_of_the_run_that_it_starts_from(tmp_path):
+    start, out = tmp_path / "start", tmp_path / "out"
+    for folder in (start, out):
+        folder.mkdir()
+    recipe = dataclasses.replace(load_recipe("digits"), options={"mlp_ratio": 2, "sparsity": 0.1})
+    config = {"recipe": dataclasses.asdict(recipe), "seed": 0, "flags": {"recipe": "digits"}}
+    (start / "config.json").write_text(json.dumps(config))
+    (start / "model.keras").write_text("")
+    flags = ("--weights", start, "--options", "sparsity=0", "share_attention=2")
+    found, _ = choose(*flags, "--out", tmp_path / "new")
+    assert found.options == {"mlp_ratio": 2, "sparsity": 0, "share_attention": 2}
+    # The same command goes on with the run that it has begun.
+    given = {"recipe": "digits", "weights": str(start / "model.keras")}
+    config = {"recipe": dataclasses.asdict(found), "seed": 0, "flags": given}
+    (out / "config.json").write_text(json.dumps(config))
+    again, _ = choose(*flags, "--out", out, "--resume")
+    assert again == found
+
+
 def test_a_run_that_goes_on_keeps_its_weights(tmp_path):
     """Even if it was killed before its first checkpoint."""
     weights = tmp_path / "start.weights.h5"
@@ -151,6 +170,8 @@ def test_a_run_that_goes_on_keeps_its_weights(tmp_path):
     other.write_text("")
     with pytest.raises(SettingError, match=f"--weights: the run in .* has {weights}"):
         choose("--out", run, "--resume", "--weights", other)
+    with pytest.raises(SettingError, match=r"--options: the run in .* goes on with it"):
+        choose("--out", run, "--resume", "--options", "mlp_ratio=2")
     with pytest.raises(SettingError, match=r"--image-size: the run in .* has 128, .* Received: 64"):
         choose("--out", run, "--resume", "--image-size", 64)
 

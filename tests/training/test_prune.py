@@ -29,7 +29,8 @@ def run(tmp_path_factory):
         if getattr(layer, "sparsity", 0):
             randomize(layer, seed)
     folder = tmp_path_factory.mktemp("scored") / "run"
-    folder.mkdir()
+    (folder / "calibration").mkdir(parents=True)
+    (folder / "calibration" / "01.png").write_bytes(b"image")
     write_run(folder, network, list("0123456789"), recipe, {"flags": {"recipe": "digits"}})
     return folder
 
@@ -48,7 +49,8 @@ def test_the_new_run_holds_the_pruned_network(run, smaller):
     assert after.labels == before.labels
     config = json.loads((smaller / "config.json").read_text())
     assert config["pruned"] == {"run": str(run), "keep": 0.5}
-    assert {path.name for path in smaller.iterdir()} == {"model.keras", "labels.txt", "config.json"}
+    files = {str(path.relative_to(smaller)) for path in smaller.rglob("*") if path.is_file()}
+    assert files == {"model.keras", "labels.txt", "config.json", "calibration/01.png"}
 
 
 def test_a_run_that_starts_from_it_has_its_network(smaller, tmp_path):
@@ -70,7 +72,7 @@ def test_says_what_is_left_and_what_comes_next(run, call, tmp_path):
     assert code == 0, errors
     (units,) = (line for line in printed.splitlines() if "hidden units" in line)
     assert "25%" in units
-    next_line = f"fit.py --recipe digits --dataset digits --weights {folder} --learning-rate"
+    next_line = f"fit.py --recipe digits --dataset digits --image-size 32 --weights {folder} "
     assert next_line in printed
 
 

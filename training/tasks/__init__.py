@@ -146,10 +146,9 @@ def network_config(recipe):
     known = {field.name for field in dataclasses.fields(PaleConfig)} - {"name", "attention"}
     if unknown := sorted(recipe.options.keys() - known):
         raise ValueError(f"`options` must be some of {sorted(known)}. Received: {unknown}")
-    changes = recipe.options
-    if recipe.attention is not None:
-        changes = {**changes, "attention": recipe.attention}
-    return dataclasses.replace(resolve_config(recipe.model), **changes)
+    own = {"drop_path_rate": recipe.drop_path_rate, "attention": recipe.attention}
+    own = {name: value for name, value in own.items() if value is not None}
+    return dataclasses.replace(resolve_config(recipe.model), **own | recipe.options)
 
 
 def load_task(name):

@@ -131,7 +131,6 @@ def make_network(recipe, source):
         network_config(recipe),
         input_shape=(recipe.image_size, recipe.image_size, 3),
         classes=len(source.labels),
-        drop_path_rate=recipe.drop_path_rate,
     )
 
 

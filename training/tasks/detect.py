@@ -74,7 +74,6 @@ def make_network(recipe, source):
         channels=settings.channels,
         masks=has_masks(recipe, source),
         output_norms=settings.output_norms,
-        drop_path_rate=recipe.drop_path_rate,
     )
     return training_network(detector, len(source.labels), settings.regions)
 

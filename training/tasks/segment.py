@@ -140,7 +140,6 @@ def make_network(recipe, source):
         auxiliary=settings.auxiliary,
         classifier_activation=None,
         output_norms=settings.output_norms,
-        drop_path_rate=recipe.drop_path_rate,
     )
     if settings.auxiliary:
         return network

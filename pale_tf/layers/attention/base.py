@@ -171,7 +171,8 @@ class Attention(Foldable, keras.layers.Layer):
         return self.attend(query, key, value, training)
 
     def project(self, inputs, training=None):
-        """Queries, scaled, keys and values: three times `[B, H, W, C]`."""
+        """Queries, scaled, `[B, H, W, C]`; keys and values, of that shape but where a stride or
+        `value_dim` says otherwise."""
         return self.project_query(inputs, training), *self.project_context(inputs, training)
 
     def project_query(self, inputs, training=None):
@@ -181,7 +182,7 @@ class Attention(Foldable, keras.layers.Layer):
         return query if self.folded else query * self.scale
 
     def project_context(self, context, training=None):
-        """Keys and values of the map that is attended to: twice its shape."""
+        """Keys and values of the map that is attended to."""
         return self._project(self.key, context, training), self._project_value(context, training)
 
     def _project_value(self, context, training):

@@ -68,8 +68,8 @@ class PSAttention(Attention):
         pooling: Tokens of a mean; 1 for the tokens themselves. Whole pales are not pooled.
         keep: Share of the groups that attend, in `(0, 1]`, rounded up to a whole number of them.
             Whole pales all do.
-        **kwargs: The other arguments of `pale_tf.layers.attention.Attention`: `projection`,
-            `dropout`, `kernel_initializer`, `seed`, `folded`, and those of `keras.layers.Layer`.
+        **kwargs: The other arguments of `pale_tf.layers.attention.Attention`, and those of
+            `keras.layers.Layer`.
 
     Raises:
         ValueError: If an argument is out of range or, when the layer is built, the channels do not
@@ -115,7 +115,8 @@ class PSAttention(Attention):
         def attend_inside(groups, query, key, value):
             arguments = [groups.of_queries(query), *map(groups.of_context, (key, value))]
             count = selection.kept_count(groups.count, self.keep)
-            if equal(count, groups.count):
+            # A number of groups that is known at run time only equals no other.
+            if self.keep == 1 or equal(count, groups.count):
                 outputs = self.softmax_attention(*arguments, groups.bias, training)
             else:
                 own = groups.of_queries(value)

@@ -20,7 +20,8 @@ def ds_block(state, config, stage, block, drop_path_rate):
     Intra-scale propagation: the local stream is convolved by depth, and the attention of the
     configuration is applied to the global one. Inter-scale alignment: each attends to the other.
     The global stream then gets its size back, and both are mixed. Norms are LayerNorms, where
-    DS-Net's are BatchNorms on the local stream.
+    DS-Net's are BatchNorms on the local stream. The alignment is of all tokens with all: its time
+    and memory grow with the square of the pixels.
 
     Args:
         state, config, stage, block, drop_path_rate: As in `pale_block`. The heads of the stage must

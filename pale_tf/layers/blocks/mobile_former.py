@@ -41,6 +41,6 @@ def mobile_former_block(state, config, stage, block, drop_path_rate):
     tokens = layer(Former, "former", FORMER_HEADS)(tokens)
     state = pale_block(state, config, stage, block, drop_path_rate)
     x = LayerNorm(name=f"{name}_write_norm")(state.map)
-    news = layer(FormerToMobile, "to_mobile", BRIDGE_HEADS)([x, tokens])
-    x = keras.layers.Add(name=f"{name}_add3")([state.map, news])
+    update = layer(FormerToMobile, "to_mobile", BRIDGE_HEADS)([x, tokens])
+    x = keras.layers.Add(name=f"{name}_add3")([state.map, update])
     return State(x, {**state.shared, TOKENS: tokens})

@@ -40,8 +40,8 @@ def test_tokens_read_the_map():
     layer, (x, tokens) = built(MobileToFormer(2), [MAP, TOKENS]), arrays()
     found = layer(as_float32(x, tokens))
     for image, z, output in zip(x.reshape(2, 15, 8), tokens, found, strict=True):
-        news = attention(dense(layer.query, z), image, image, heads=2)
-        expected = layer_norm(layer.output_norm, z + dense(layer.output_projection, news))
+        update = attention(dense(layer.query, z), image, image, heads=2)
+        expected = layer_norm(layer.output_norm, z + dense(layer.output_projection, update))
         np.testing.assert_allclose(output, expected, atol=1e-5)
 
 
@@ -54,8 +54,8 @@ def test_tokens_read_each_other():
             layer.attention_norm, z + dense(layer.output_projection, attention(*parts, 3))
         )
         hidden = dense(layer.expand, z)
-        news = dense(layer.contract, hidden * scipy.special.ndtr(hidden))
-        np.testing.assert_allclose(output, layer_norm(layer.mlp_norm, z + news), atol=1e-5)
+        update = dense(layer.contract, hidden * scipy.special.ndtr(hidden))
+        np.testing.assert_allclose(output, layer_norm(layer.mlp_norm, z + update), atol=1e-5)
 
 
 def test_the_map_reads_tokens():

@@ -114,7 +114,7 @@ def test_sizes_and_precisions(scores):
     [
         ((0.0,), r"`keep` must be in \(0, 1\]. Received: 0.0"),
         ((1.5,), r"`keep` must be in \(0, 1\]. Received: 1.5"),
-        ((0.5, "attention"), "`token_scores` must be one of .* Received: 'attention'"),
+        ((0.5, "attention"), "`scores` must be one of .* Received: 'attention'"),
     ],
 )
 def test_bad_arguments(arguments, message):

@@ -46,6 +46,9 @@ def test_a_network_has_the_options_and_the_attention_of_its_recipe():
     config = network_config(recipe)
     assert (config.attention, config.mlp_ratio, config.name) == ("global", 2, "pale_n")
     assert config.keep_tokens == (1, 1, 0.5, 1)
+    for options, rate in (({}, 0.3), ({"drop_path_rate": 0.0}, 0.0)):
+        other = dataclasses.replace(recipe, drop_path_rate=0.3, options=options)
+        assert network_config(other).drop_path_rate == rate
     assert network_config(load_recipe("digits")) == NETWORKS["pale_n"]
     with pytest.raises(ValueError, match=r"`options` must be some of .* Received: \['name'\]"):
         network_config(dataclasses.replace(recipe, options={"name": "mine"}))
