@@ -5,7 +5,7 @@ import keras
 
 from pale_tf import names
 from pale_tf.layers.alignment import InterScaleAlignment
-from pale_tf.layers.blocks.pale import apply_mlp, make_attention, position, residual, select
+from pale_tf.layers.blocks.pale import apply_mlp, make_attention, position, residual
 from pale_tf.layers.blocks.state import State
 from pale_tf.layers.initializers import KERNEL_INITIALIZER
 from pale_tf.layers.normalization import LayerNorm
@@ -31,7 +31,6 @@ def ds_block(state, config, stage, block, drop_path_rate):
         The `State` after.
     """
     name, shared = names.block_prefix(stage + 1, block + 1), dict(state.shared)
-    select(state.map, shared, config, stage, block)
     x = position(state.map, config, name)
     half, heads = x.shape[-1] // 2, config.num_heads[stage]
     attend = make_attention(shared, config, stage, block)

@@ -35,22 +35,9 @@ def pale_block(state, config, stage, block, drop_path_rate):
         The `State` after.
     """
     name, shared = names.block_prefix(stage + 1, block + 1), dict(state.shared)
-    select(state.map, shared, config, stage, block)
     attend = make_attention(shared, config, stage, block)
     x = residual(position(state.map, config, name), attend, drop_path_rate, name, 1)
     return State(apply_mlp(x, shared, config, stage, block, drop_path_rate), shared)
-
-
-def select(x, shared, config, stage, block):
-    """Notes in `shared` which tokens are kept, in the first block of a stage that keeps some."""
-    keep = config.of_stage("keep_tokens", stage)
-    if keep < 1 and block == 0:
-        shared[TOKENS] = TokenSelection(
-            keep,
-            config.token_scores,
-            kernel_initializer=KERNEL_INITIALIZER.clone(),
-            name=f"{names.block_prefix(stage + 1, 1)}_selection",
-        )(x)
 
 
 def position(x, config, name):
@@ -84,13 +71,24 @@ def make_attention(shared, config, stage, block):
 
 
 def apply_mlp(x, shared, config, stage, block, drop_path_rate):
-    """`x + MLP(LN(x))`, with the MLP that the configuration sets."""
+    """`x + MLP(LN(x))`, with the MLP that the configuration sets.
+
+    In a stage that keeps some tokens, the first block notes in `shared` which they are. Not before
+    its attention: what opens a stage ends in a LayerNorm, after which all tokens have one norm.
+    """
     name, keep = names.block_prefix(stage + 1, block + 1), config.of_stage("keep_tokens", stage)
     options = {
         "kernel_initializer": KERNEL_INITIALIZER.clone(),
         **config.narrowing("width", stage, block),
         "name": f"{name}_mlp",
     }
+    if keep < 1 and block == 0:
+        shared[TOKENS] = TokenSelection(
+            keep,
+            config.token_scores,
+            kernel_initializer=KERNEL_INITIALIZER.clone(),
+            name=f"{name}_selection",
+        )(x)
     if keep < 1:
         mlp = SelectiveMLP(keep, config.mlp_ratio, **options)
         return residual(x, lambda x: mlp([x, *shared[TOKENS]]), drop_path_rate, name, 2)

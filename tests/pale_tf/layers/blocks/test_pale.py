@@ -5,7 +5,8 @@ import dataclasses
 import keras
 import numpy as np
 
-from pale_tf.configs import PaleConfig
+from pale_tf import pale_backbone
+from pale_tf.configs import NETWORKS, PaleConfig
 from pale_tf.layers.blocks import State
 from pale_tf.layers.blocks.pale import pale_block
 
@@ -53,6 +54,18 @@ def test_blocks_of_a_stage_spend_their_mlps_on_the_same_tokens():
     for block in (1, 2):
         _, mask, ranking = model.get_layer(f"stage2_block{block}_mlp").input
         assert [mask, ranking] == list(selections[0].output)
+
+
+def test_tokens_are_told_apart_by_their_norms():
+    """Also in a network that has not been trained: a stage begins with tokens of one norm."""
+    config = dataclasses.replace(NETWORKS["pale_n"], keep_tokens=0.5, token_scores="norm")
+    backbone = pale_backbone(config, input_shape=(64, 64, 3))
+    images = np.random.default_rng(0).uniform(0, 255, (1, 64, 64, 3)).astype("float32")
+    for stage in (1, 2, 3):
+        selection = backbone.get_layer(f"stage{stage}_block1_selection")
+        x = np.array(keras.Model(backbone.input, selection.input)(images))
+        norms = np.linalg.norm(x, axis=-1)
+        assert norms.std() > 1e-3 * norms.mean()
 
 
 def test_stages_that_keep_all_tokens_are_plain():
