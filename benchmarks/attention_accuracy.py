@@ -99,17 +99,28 @@ def make_recipe(name, attention, share):
     )
 
 
-def run_quietly(recipe, task, seed, data_dir):
+def run_quietly(recipe, task, seed, data_dir, weights=None):
     """Trains in a folder that is gone afterwards; returns the run's `metrics.json`."""
+    with tempfile.TemporaryDirectory() as folder:
+        return run_in(pathlib.Path(folder), recipe, task, seed, data_dir, weights)
+
+
+def run_in(folder, recipe, task, seed, data_dir, weights=None):
+    """Trains in a folder, in silence; returns the run's `metrics.json`.
+
+    Args:
+        folder: The folder, a `pathlib.Path`.
+        recipe: The `Recipe`.
+        task: The `Task`.
+        seed: Seed of weights and order.
+        data_dir: Folder of TFDS data sets.
+        weights: File of weights to start from, or None.
+    """
     keras.backend.clear_session()
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        open(os.devnull, "w") as nowhere,
-        contextlib.redirect_stdout(nowhere),
-    ):
-        out = pathlib.Path(folder)
-        train_run(recipe, RunSettings("comparison", out, seed=seed, data_dir=data_dir), task)
-        return read_json(out / METRICS)
+    settings = RunSettings("comparison", folder, seed=seed, weights=weights, data_dir=data_dir)
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        train_run(recipe, settings, task)
+    return read_json(folder / METRICS)
 
 
 def prepare(name, data_dir):

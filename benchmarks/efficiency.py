@@ -1,0 +1,193 @@
+"""Cheaper forms of Pale-T: what they save in milliseconds, and what they cost in accuracy.
+
+python -m benchmarks.efficiency                  # more than an hour on two cores
+python -m benchmarks.efficiency --quick          # minutes: three forms, one seed, few epochs
+python -m benchmarks.efficiency --only speed     # on an idle machine
+
+Times are of Pale-T at 224×224, one image at a time, as LiteRT file and as OpenVINO model.
+Accuracies are of a small network on digits, in the same form. Raw results go to
+benchmarks/results/efficiency.json; table and plot of docs/efficiency.md are made of them.
+"""
+
+import concurrent.futures
+import json
+import multiprocessing
+import pathlib
+import statistics
+import tempfile
+
+from rich.progress import track
+
+from benchmarks import attention_accuracy, efficiency_accuracy
+from benchmarks.attentions import take_one_core
+from benchmarks.efficiency_variants import PLAIN, PRUNED, VARIANTS, timed_config
+from benchmarks.flags import make_parser
+from benchmarks.paths import DOCS, IMAGES, RESULTS, ROOT
+from benchmarks.reports import save_plot
+from benchmarks.tables import markdown, print_table, replace_part
+from benchmarks.timing import interleave, origin, speed
+from benchmarks.worker import staff, together
+from common.files import write_json
+from export.serving.server_files import ENVIRONMENT
+
+RAW = RESULTS / "efficiency.json"
+RUNTIMES = {"LiteRT": "benchmarks.artifacts:lite", "OpenVINO": "benchmarks.artifacts:openvino"}
+SEEDS = (0, 1, 2)
+QUICK = (PLAIN, "sharing 2", PRUNED)
+
+
+def main(argv=None):
+    flags = parse_flags(argv)
+    results = json.loads(flags.json.read_text()) if flags.json.exists() else {}
+    for part, measure in (("speed", measure_speed), ("accuracy", measure_accuracy)):
+        if flags.only in (None, part):
+            for results[part] in measure(flags):
+                write_json(flags.json, results)
+    rows = table_rows(results)
+    print_table(rows)
+    if flags.json == RAW:  # others leave the committed document alone
+        replace_part(DOCS / "efficiency.md", "measured", markdown(rows))
+    picture = IMAGES / "efficiency.png" if flags.json == RAW else flags.json.with_suffix(".png")
+    save_plot(lambda axis: draw(axis, results), picture)
+
+
+def parse_flags(argv):
+    parser = make_parser("efficiency", __doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer of everything")
+    parser.add_argument("--only", choices=("speed", "accuracy"), help="measure this part alone")
+    parser.add_argument("--json", type=pathlib.Path, help=f"(default: {RAW.relative_to(ROOT)})")
+    flags = parser.parse_args(argv)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="efficiency-")) if flags.quick else None
+    flags.json = flags.json or (folder / RAW.name if folder else RAW)
+    flags.variants = QUICK if flags.quick else tuple(VARIANTS)
+    return flags
+
+
+def measure_speed(flags):
+    """Times every form in turns, one image at a time.
+
+    Yields:
+        Once, a dict of `seconds` of each repetition, by runtime and form; of `forms`, the `macs`
+        and `parameters` of each; and where it comes from.
+    """
+    with tempfile.TemporaryDirectory() as folder, staff() as hire:
+        about, runners = {}, {}
+        for variant in track(flags.variants, "exporting", transient=True):
+            about[variant], files = export(variant, pathlib.Path(folder, variant))
+            for runtime, target in RUNTIMES.items():
+                worker = hire(target, files[runtime], environment=ENVIRONMENT)
+                runners[runtime, variant] = together([worker], 1)
+        seconds = interleave(runners, 5 if flags.quick else 30)
+    by_runtime = {
+        runtime: {variant: seconds[runtime, variant] for variant in flags.variants}
+        for runtime in RUNTIMES
+    }
+    yield {"seconds": by_runtime, "forms": about, **origin()}
+
+
+def export(variant, folder):
+    """Writes Pale-T in a form; returns its counts, and its files by runtime."""
+    from benchmarks import pale
+    from common.complexity import macs_of
+    from pale_tf import pale_network
+
+    network = pale_network(
+        timed_config(variant), input_shape=(pale.SIZE, pale.SIZE, 3), drop_path_rate=0.0
+    )
+    pale.disturb(network)
+    folder.mkdir()
+    files = {"LiteRT": str(folder / "1.tflite"), "OpenVINO": str(folder)}
+    pale.write_lite(network, files["LiteRT"])
+    pale.write_openvino(network, folder, [1])
+    macs = macs_of(lambda image: network(image, training=False), network.input_shape[1:])
+    return {"macs": macs, "parameters": network.count_params()}, files
+
+
+def measure_accuracy(flags):
+    """Trains every form once for each seed, in two processes of one thread each.
+
+    Yields:
+        After each, the list of what `efficiency_accuracy.train` returned so far, with where it
+        comes from.
+    """
+    seeds, share = (SEEDS[:1], 0.1) if flags.quick else (SEEDS, 1.0)
+    spawn = multiprocessing.get_context("spawn")
+    with (
+        tempfile.TemporaryDirectory() as data,
+        concurrent.futures.ProcessPoolExecutor(2, spawn, initializer=take_one_core) as pool,
+    ):
+        pool.submit(attention_accuracy.prepare, "digits", data).result()
+        futures = [
+            pool.submit(efficiency_accuracy.train, variant, seed, data, share)
+            for seed in seeds
+            for variant in flags.variants
+        ]
+        finished, rows = concurrent.futures.as_completed(futures), []
+        for future in track(finished, "training", total=len(futures), transient=True):
+            rows.append(future.result() | origin())
+            yield rows
+
+
+def table_rows(results):
+    """Heading and rows of the table: a form each."""
+    speeds, accuracies = results.get("speed"), accuracies_of(results)
+    table = [["", "M\nparams", "GMACs"]]
+    for runtime in RUNTIMES:
+        table[0] += [f"{runtime},\nms", f"times\n{PLAIN}"]
+    table[0].append("digits,\n%")
+    for variant in VARIANTS:
+        row = [variant, *[""] * 6]
+        if speeds and variant in speeds["forms"]:
+            about = speeds["forms"][variant]
+            row[1:3] = [f"{about['parameters'] / 1e6:.1f}", f"{about['macs'] / 1e9:.2f}"]
+            for place, seconds in enumerate(speeds["seconds"].values()):
+                ratio, *_ = speed(seconds[variant], seconds[PLAIN])
+                median = 1000 * statistics.median(seconds[variant])
+                row[3 + 2 * place : 5 + 2 * place] = [f"{median:.0f}", f"{ratio:.2f}"]
+        row.append(_with_spread(accuracies.get(variant, [])))
+        if any(row[1:]):
+            table.append(row)
+    return table
+
+
+def accuracies_of(results):
+    """Accuracies on digits, in percent, of all seeds by form."""
+    found = {}
+    for row in results.get("accuracy", []):
+        found.setdefault(row["variant"], []).append(100 * row["accuracy"])
+    return found
+
+
+def _with_spread(values):
+    """Mean and standard deviation in words."""
+    if not values:
+        return ""
+    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{spread}"
+
+
+def draw(axis, results):
+    """Accuracy on digits against the time of Pale-T, a dot for each form and runtime."""
+    accuracies = accuracies_of(results)
+    seconds = results["speed"]["seconds"] if "speed" in results else {}
+    for place, (runtime, times) in enumerate(seconds.items()):
+        for variant, values in times.items():
+            if variant not in accuracies:
+                continue
+            found = accuracies[variant]
+            x, y = 1000 * statistics.median(values), statistics.mean(found)
+            spread = statistics.stdev(found) if len(found) > 1 else 0
+            color = "#d9480f" if variant == PLAIN else "#1c5d99"
+            label = runtime if variant == PLAIN else None
+            axis.errorbar(x, y, spread, fmt="os"[place], color=color, capsize=3, label=label)
+            if place == 0:
+                axis.annotate(variant, (x, y), xytext=(5, 5), textcoords="offset points")
+    if not axis.containers:
+        return  # one part has not been measured
+    axis.set(xlabel="ms of Pale-T at 224×224, one image", ylabel="accuracy on digits, %")
+    axis.grid(alpha=0.3)
+    axis.legend(loc="lower right")
+
+
+if __name__ == "__main__":
+    main()
