@@ -8,7 +8,7 @@ import numpy as np
 from pale_tf import names
 from pale_tf.backbone import IMAGE_DEVIATION, IMAGE_MEAN
 from pale_tf.checkpoints import PREPROCESSOR
-from pale_tf.configs import NETWORKS, PaleConfig
+from pale_tf.configs import NETWORKS, PaleConfig, check_four_stages
 from pale_tf.decoders.upernet import BINS
 from pale_tf.layers.normalization import LAYER_NORM_EPSILON
 
@@ -165,14 +165,14 @@ def _swin(config, path, **options):
 
 
 def _pale_config(embed_dim, depths, heads, window, mlp_ratio=4, drop_path_rate=0.1, **options):
-    """The `PaleConfig` of a Swin that computes as its authors' code does."""
+    """The `PaleConfig` of a Swin of four stages that computes as its authors' code does."""
     shape = (embed_dim, tuple(depths), tuple(heads))
     found = (
         name
         for name, known in NETWORKS.items()
         if name.startswith("swin") and (known.embed_dim, known.depths, known.num_heads) == shape
     )
-    return PaleConfig(
+    config = PaleConfig(
         next(found, "swin"),
         *shape,
         mlp_ratio=mlp_ratio,
@@ -183,6 +183,8 @@ def _pale_config(embed_dim, depths, heads, window, mlp_ratio=4, drop_path_rate=0
         position="none",
         merging="patch",
     )
+    check_four_stages(config)
+    return config
 
 
 def _preprocessing(settings, path):
