@@ -123,7 +123,7 @@ def lite_outputs(interpreter, images):
 
 
 def in_batches(call, images, batch):
-    """What a function of `batch` images gives for any number, by name; the last batch is filled
+    """Results of a function of `batch` images for any number, by name; the last batch is filled
     up."""
     filled = np.concatenate([images, np.repeat(images[-1:], -len(images) % batch, axis=0)])
     results = [call(part) for part in np.split(filled, len(filled) // batch)]

@@ -216,7 +216,7 @@ class Attention(Foldable, keras.layers.Layer):
         raise NotImplementedError
 
     def spread(self, weights, value):
-        """What tokens receive of values `[B, H, W, C]` by the weights of `weigh`: a map."""
+        """Gives tokens their share of values `[B, H, W, C]`, by the weights of `weigh`: a map."""
         raise NotImplementedError
 
     def weight_shapes(self, input_shape):

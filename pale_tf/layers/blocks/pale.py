@@ -97,7 +97,7 @@ def apply_mlp(x, shared, config, stage, block, drop_path_rate):
 
 
 def _sharing(config, stage, block):
-    """What a block's attention does with the weights of its group of blocks."""
+    """Role of a block's attention in its group of blocks: an `Attention`'s `sharing`."""
     if block % config.share_attention:
         return "takes"
     is_alone = config.share_attention == 1 or block + 1 == config.depths[stage]

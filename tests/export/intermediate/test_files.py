@@ -1,4 +1,4 @@
-"""What OpenVINO does with a decoded file, and with labels."""
+"""Decoded files and labels inside of OpenVINO models."""
 
 import tempfile
 

@@ -1,4 +1,4 @@
-"""What joins two streams: heads that divide the channels."""
+"""The base of layers that join two streams: heads that divide the channels."""
 
 import numpy as np
 import pytest

@@ -51,7 +51,7 @@ def test_a_mask_may_be_for_each_query():
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What Keras' attention is called with, as if there were a GPU."""
+    """Arguments that Keras' attention is called with, as if there were a GPU."""
     calls, attention = [], ops.dot_product_attention
 
     def counted(*arguments, **options):
