@@ -11,6 +11,8 @@ import sys
 
 import pytest
 
+from tests.signal_stack import signal_stack
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 # Two processes run the tests on two cores: with a thread for each core, each waits for the other.
@@ -23,6 +25,24 @@ gc.set_threshold(100_000, 50, 50)
 # one, has no primitive then.
 HAS_BFLOAT16 = "ONEDNN_MAX_CPU_ISA" not in os.environ
 needs_bfloat16 = pytest.mark.skipif(not HAS_BFLOAT16, reason="oneDNN is held back")
+
+
+STACK = pytest.StashKey()
+
+
+def pytest_sessionstart(session):
+    session.stash[STACK] = signal_stack()
+
+
+def pytest_runtest_teardown(item):
+    """Fails a test that leaves signal handlers on memory that will be unmapped.
+
+    Otherwise, the next test that sends itself a signal would end its process, and nothing would
+    say why.
+    """
+    before, after = item.session.stash[STACK], signal_stack()
+    if before is not None and bytes(before) != bytes(after):
+        pytest.fail("moved the stack of signal handlers: see tests/export/plug_in.py")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import threading
 
 import grpc
 import numpy as np
-import openvino
 import tensorflow as tf
 from PIL import Image
 from tensorflow_serving.apis import (
@@ -20,6 +19,8 @@ from tensorflow_serving.apis import (
     predict_pb2,
     prediction_service_pb2_grpc,
 )
+
+from tests.export.plug_in import compile_model
 
 STATES = get_model_status_pb2.ModelVersionStatus.State
 
@@ -61,7 +62,7 @@ class FilesModel(Model):
 
     def load(self, folder):
         hint = {"INFERENCE_PRECISION_HINT": "f32"}
-        self.compiled = openvino.Core().compile_model(folder / "model.xml", "CPU", hint)
+        self.compiled = compile_model(folder / "model.xml", hint)
         return collections.defaultdict(lambda: self.answer)
 
     def answer(self, image_bytes):

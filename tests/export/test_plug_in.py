@@ -62,3 +62,21 @@ def test_models_run():
     compiled = compile_model(openvino.Model([ops.relu(x)], [x]), {"INFERENCE_NUM_THREADS": 1})
     found = compiled([np.array([[-1, 0, 2], [3, -4, 5]], "float32")])[0]
     np.testing.assert_array_equal(found, [[0, 0, 2], [3, 0, 5]])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the plug-in does so on Linux alone")
+def test_a_test_that_does_otherwise_fails(tmp_path):
+    """It is named, rather than the process ended in another test."""
+    file = tmp_path / "test_moves.py"
+    file.write_text(
+        "import ctypes\n"
+        "from tests.signal_stack import SignalStack\n"
+        "MEMORY = ctypes.create_string_buffer(65536)\n"
+        "def test_moves():\n"
+        "    stack = SignalStack(ctypes.addressof(MEMORY), 0, 65536)\n"
+        "    assert not ctypes.CDLL(None).sigaltstack(ctypes.byref(stack), None)\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-p", "tests.conftest", str(file)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "moved the stack of signal handlers" in done.stdout
