@@ -1,15 +1,17 @@
 """Cheaper forms of Pale-T: what they save in milliseconds, and what they cost in accuracy.
 
-python -m benchmarks.efficiency                  # more than an hour on two cores
-python -m benchmarks.efficiency --quick          # minutes: three forms, one seed, few epochs
+python -m benchmarks.efficiency                  # hours on two cores
+python -m benchmarks.efficiency --quick          # minutes: three forms, one seed, digits alone
 python -m benchmarks.efficiency --only speed     # on an idle machine
 
-Times are of Pale-T at 224×224, one image at a time, as LiteRT file and as OpenVINO model.
-Accuracies are of a small network on digits, in the same form. Raw results go to
-benchmarks/results/efficiency.json; table and plot of docs/efficiency.md are made of them.
+Times are of Pale-T at 224×224, one image at a time, as LiteRT file and as OpenVINO model. Scores
+are of a small network in the same form: accuracy on digits, mIoU on digit scenes. Raw results go to
+benchmarks/results/efficiency.json; table and plot of docs/efficiency.md are made of them. A score
+that is in there is not measured again: remove the file to start anew.
 """
 
 import concurrent.futures
+import functools
 import json
 import multiprocessing
 import pathlib
@@ -18,8 +20,9 @@ import tempfile
 
 from rich.progress import track
 
-from benchmarks import attention_accuracy, efficiency_accuracy
+from benchmarks import efficiency_accuracy
 from benchmarks.attentions import take_one_core
+from benchmarks.efficiency_accuracy import COMPARISONS
 from benchmarks.efficiency_variants import PLAIN, PRUNED, VARIANTS, timed_config
 from benchmarks.flags import make_parser
 from benchmarks.paths import DOCS, IMAGES, RESULTS, ROOT
@@ -32,17 +35,16 @@ from export.serving.server_files import ENVIRONMENT
 
 RAW = RESULTS / "efficiency.json"
 RUNTIMES = {"LiteRT": "benchmarks.artifacts:lite", "OpenVINO": "benchmarks.artifacts:openvino"}
-SEEDS = (0, 1, 2)
 QUICK = (PLAIN, "sharing 2", PRUNED)
 
 
 def main(argv=None):
     flags = parse_flags(argv)
     results = json.loads(flags.json.read_text()) if flags.json.exists() else {}
-    for part, measure in (("speed", measure_speed), ("accuracy", measure_accuracy)):
-        if flags.only in (None, part):
-            for results[part] in measure(flags):
-                write_json(flags.json, results)
+    for part in flags.parts:
+        for found in PARTS[part](flags, results.get(part)):
+            results[part] = found
+            write_json(flags.json, results)
     rows = table_rows(results)
     print_table(rows)
     if flags.json == RAW:  # others leave the committed document alone
@@ -54,17 +56,18 @@ def main(argv=None):
 def parse_flags(argv):
     parser = make_parser("efficiency", __doc__)
     parser.add_argument("--quick", action="store_true", help="fewer of everything")
-    parser.add_argument("--only", choices=("speed", "accuracy"), help="measure this part alone")
+    parser.add_argument("--only", choices=PARTS, help="measure this part alone")
     parser.add_argument("--json", type=pathlib.Path, help=f"(default: {RAW.relative_to(ROOT)})")
     flags = parser.parse_args(argv)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="efficiency-")) if flags.quick else None
     flags.json = flags.json or (folder / RAW.name if folder else RAW)
     flags.variants = QUICK if flags.quick else tuple(VARIANTS)
+    flags.parts = [flags.only] if flags.only else QUICK_PARTS if flags.quick else list(PARTS)
     return flags
 
 
-def measure_speed(flags):
-    """Times every form in turns, one image at a time.
+def measure_speed(flags, _):
+    """Times every form in turns, one image at a time, anew: ratios are of one run.
 
     Yields:
         Once, a dict of `seconds` of each repetition, by runtime and form; of `forms`, the `macs`
@@ -103,38 +106,56 @@ def export(variant, folder):
     return {"macs": macs, "parameters": network.count_params()}, files
 
 
-def measure_accuracy(flags):
+def measure_scores(name, flags, rows):
     """Trains every form once for each seed, in two processes of one thread each.
 
+    Args:
+        name: A key of `efficiency_accuracy.COMPARISONS`.
+        flags: What was asked for.
+        rows: What an earlier call yielded last, or None: those runs are not repeated.
+
     Yields:
-        After each, the list of what `efficiency_accuracy.train` returned so far, with where it
+        After each run, the list of what `efficiency_accuracy.train` returned so far, with where it
         comes from.
     """
-    seeds, share = (SEEDS[:1], 0.1) if flags.quick else (SEEDS, 1.0)
+    seeds, share = COMPARISONS[name].seeds, 1.0
+    if flags.quick:
+        seeds, share = seeds[:1], 0.1
+    rows = list(rows or [])
+    done = {(row["variant"], row["seed"]) for row in rows}
+    runs = [(variant, seed) for seed in seeds for variant in flags.variants]
     spawn = multiprocessing.get_context("spawn")
     with (
         tempfile.TemporaryDirectory() as data,
         concurrent.futures.ProcessPoolExecutor(2, spawn, initializer=take_one_core) as pool,
     ):
-        pool.submit(attention_accuracy.prepare, "digits", data).result()
+        pool.submit(efficiency_accuracy.prepare, name, data).result()
         futures = [
-            pool.submit(efficiency_accuracy.train, variant, seed, data, share)
-            for seed in seeds
-            for variant in flags.variants
+            pool.submit(efficiency_accuracy.train, name, *run, data, share)
+            for run in runs
+            if run not in done
         ]
-        finished, rows = concurrent.futures.as_completed(futures), []
-        for future in track(finished, "training", total=len(futures), transient=True):
+        finished = concurrent.futures.as_completed(futures)
+        for future in track(finished, name, total=len(futures), transient=True):
             rows.append(future.result() | origin())
             yield rows
 
 
+PARTS = {
+    "speed": measure_speed,
+    **{name: functools.partial(measure_scores, name) for name in COMPARISONS},
+}
+QUICK_PARTS = ["speed", "digits"]
+
+
 def table_rows(results):
     """Heading and rows of the table: a form each."""
-    speeds, accuracies = results.get("speed"), accuracies_of(results)
+    speeds = results.get("speed")
+    scores = {name: scores_of(results, name) for name in COMPARISONS if name in results}
     table = [["", "M\nparams", "GMACs"]]
     for runtime in RUNTIMES:
         table[0] += [f"{runtime},\nms", f"times\n{PLAIN}"]
-    table[0].append("digits,\n%")
+    table[0] += [COMPARISONS[name].heading for name in scores]
     for variant in VARIANTS:
         row = [variant, *[""] * 6]
         if speeds and variant in speeds["forms"]:
@@ -144,17 +165,17 @@ def table_rows(results):
                 ratio, *_ = speed(seconds[variant], seconds[PLAIN])
                 median = 1000 * statistics.median(seconds[variant])
                 row[3 + 2 * place : 5 + 2 * place] = [f"{median:.0f}", f"{ratio:.2f}"]
-        row.append(_with_spread(accuracies.get(variant, [])))
+        row += [_with_spread(found.get(variant, [])) for found in scores.values()]
         if any(row[1:]):
             table.append(row)
     return table
 
 
-def accuracies_of(results):
-    """Accuracies on digits, in percent, of all seeds by form."""
+def scores_of(results, name):
+    """Scores of a comparison, in percent, of all seeds by form."""
     found = {}
-    for row in results.get("accuracy", []):
-        found.setdefault(row["variant"], []).append(100 * row["accuracy"])
+    for row in results.get(name, []):
+        found.setdefault(row["variant"], []).append(100 * row["score"])
     return found
 
 
@@ -168,7 +189,7 @@ def _with_spread(values):
 
 def draw(axis, results):
     """Accuracy on digits against the time of Pale-T, a dot for each form and runtime."""
-    accuracies = accuracies_of(results)
+    accuracies = scores_of(results, "digits")
     seconds = results["speed"]["seconds"] if "speed" in results else {}
     for place, (runtime, times) in enumerate(seconds.items()):
         for variant, values in times.items():

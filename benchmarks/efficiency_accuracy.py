@@ -1,59 +1,101 @@
-"""Accuracy of cheaper forms of a small network on digits, trained by the project's own loop."""
+"""Scores of cheaper forms of a small network, trained by the project's own loop."""
 
 import dataclasses
 import pathlib
 import tempfile
 import time
+import typing
 
 from benchmarks.attention_accuracy import make_recipe, run_in, run_quietly
 from benchmarks.efficiency_variants import KEEP, PRUNED, trained_config
 from common.run_files import MODEL
 from common.trained import load_network
 from pale_tf.prune import prune, pruned_config
-from training.tasks import classify
+from training.data.sources import open_source
+from training.recipe import load_recipe
+from training.tasks import load_task
 
 SPARSITY = 1e-4
 TUNED = 0.25  # share of the epochs after pruning
 
 
-def train(variant, seed, data_dir, share=1.0):
+class Comparison(typing.NamedTuple):
+    """A data set on which the forms are compared.
+
+    Attributes:
+        make_recipe: Function of a share of the epochs to the `Recipe` of the plain form.
+        score: What is compared, as the test images' entry of a run's `metrics.json` has it.
+        heading: Of the column of scores, in percent.
+        seeds: Seeds of weights and order.
+    """
+
+    make_recipe: typing.Callable
+    score: str
+    heading: str
+    seeds: tuple[int, ...]
+
+
+def _digits(share):
+    return make_recipe("digits", "pale", share)
+
+
+def _digit_scenes(share):
+    """The recipe of the same name, with half of its epochs and a head as narrow as the network."""
+    recipe = load_recipe("digit_scenes")
+    epochs = max(2, round(share * recipe.epochs / 2))  # one before pruning, one after
+    settings = recipe.settings | {"channels": 32}
+    return dataclasses.replace(recipe, epochs=epochs, settings=settings)
+
+
+COMPARISONS = {
+    "digits": Comparison(_digits, "test_accuracy", "digits,\n%", (0, 1, 2)),
+    "digit_scenes": Comparison(_digit_scenes, "test_miou", "scenes,\nmIoU, %", (0, 1)),
+}
+
+
+def prepare(name, data_dir):
+    """Makes the data set of a comparison if need be."""
+    open_source(COMPARISONS[name].make_recipe(1.0).dataset, data_dir)
+
+
+def train(name, variant, seed, data_dir, share=1.0):
     """Trains and tests a form, for as many epochs as any other.
 
     Args:
+        name: A key of `COMPARISONS`.
         variant: A key of `efficiency_variants.VARIANTS`.
         seed: Seed of weights and order.
         data_dir: Folder of TFDS data sets.
         share: Share of the epochs, for a quick look.
 
     Returns:
-        Dict of what ran, of `accuracy` and `loss` on the test images, and of the `seconds` it took,
-        with tracing and testing.
+        Dict of what ran, of the `score` and the `loss` on the test images, and of the `seconds` it
+        took, with tracing and testing.
     """
     start = time.perf_counter()
-    recipe = make_recipe("digits", "pale", share)
+    comparison = COMPARISONS[name]
+    recipe = comparison.make_recipe(share)
     recipe = dataclasses.replace(recipe, model=trained_config(variant))
-    if variant == PRUNED:
-        metrics = _train_and_prune(recipe, seed, data_dir)
-    else:
-        metrics = run_quietly(recipe, classify.TASK, seed, data_dir)
+    run = _train_and_prune if variant == PRUNED else run_quietly
+    metrics = run(recipe, load_task(recipe.task), seed, data_dir)
     return {
         "variant": variant,
         "seed": seed,
         "epochs": recipe.epochs,
-        "accuracy": metrics["test_accuracy"],
+        "score": metrics[comparison.score],
         "loss": metrics["test_loss"],
         "seconds": time.perf_counter() - start,
     }
 
 
-def _train_and_prune(recipe, seed, data_dir):
+def _train_and_prune(recipe, task, seed, data_dir):
     """Trains with scores, prunes, and fine-tunes at a quarter of the learning rate."""
     tuned = max(1, round(TUNED * recipe.epochs))
     sparse = dataclasses.replace(recipe.model, sparsity=SPARSITY)
     scored = dataclasses.replace(recipe, model=sparse, epochs=max(1, recipe.epochs - tuned))
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        run_in(folder, scored, classify.TASK, seed, data_dir)
+        run_in(folder, scored, task, seed, data_dir)
         smaller = prune(load_network(folder / MODEL), KEEP)
         smaller.save(folder / "pruned.keras")
         recipe = dataclasses.replace(
@@ -63,4 +105,4 @@ def _train_and_prune(recipe, seed, data_dir):
             learning_rate=recipe.learning_rate / 4,
         )
         weights = folder / "pruned.keras"
-        return run_quietly(recipe, classify.TASK, seed, data_dir, weights)
+        return run_quietly(recipe, task, seed, data_dir, weights)

@@ -1,9 +1,12 @@
 """Training of the cheaper forms by the project's own loop."""
 
+import dataclasses
+
 import pytest
 
 from benchmarks import efficiency_accuracy
 from benchmarks.efficiency_variants import PRUNED
+from training.recipe import load_recipe
 
 
 @pytest.mark.slow
@@ -16,7 +19,7 @@ def test_prunes_and_trains_on_in_the_same_number_of_epochs(data_dir, monkeypatch
 
     monkeypatch.setattr(efficiency_accuracy, "run_in", noted)
     monkeypatch.setattr("benchmarks.attention_accuracy.run_in", noted)
-    row = efficiency_accuracy.train(PRUNED, 0, data_dir, share=0.25)
+    row = efficiency_accuracy.train("digits", PRUNED, 0, data_dir, share=0.25)
     scored, tuned = runs
     assert (row["variant"], row["seed"], row["epochs"]) == (PRUNED, 0, 4)
     assert (scored.epochs, tuned.epochs) == (3, 1)
@@ -24,4 +27,14 @@ def test_prunes_and_trains_on_in_the_same_number_of_epochs(data_dir, monkeypatch
     units = sum(map(sum, tuned.model.mlp_widths))
     whole = sum(4 * 16 * 2**stage * 2 for stage in range(4))
     assert units == pytest.approx(0.6 * whole, abs=1)
-    assert 0.1 < row["accuracy"] <= 1
+    assert 0.1 < row["score"] <= 1
+
+
+def test_scenes_are_learned_in_half_the_epochs_of_their_recipe():
+    """And in two at least, for one of the forms is pruned in between."""
+    recipe = load_recipe("digit_scenes")
+    make, score, _, seeds = efficiency_accuracy.COMPARISONS["digit_scenes"]
+    assert [make(share).epochs for share in (1.0, 0.1)] == [recipe.epochs // 2, 2]
+    changed = {"epochs": 2, "settings": {**recipe.settings, "channels": 32}}
+    assert make(1.0) == dataclasses.replace(recipe, **changed)
+    assert (score, len(seeds)) == ("test_miou", 2)
