@@ -34,6 +34,7 @@ def main(argv=None):
     with parser.stopping():
         import_tensorflow()
         from common.files import write_json
+        from training.cascades import print_cascade
 
         recipe = read_recipe(flags.run)
         changes = {"dataset": flags.dataset, "batch_size": flags.batch_size}
@@ -44,19 +45,15 @@ def main(argv=None):
         arguments = (flags.run, recipe, flags.split, flags.data_dir, flags.max_unreadable)
         if flags.cascade:
             scores = evaluate_sizes(*arguments, flags.cascade)
-            write_json(path, scores)
-            picture = draw_cascade(scores, path)
         else:
             scores = evaluate(*arguments, scales=tuple(flags.scales), flip=flags.flip)
-            write_json(path, scores)
+        write_json(path, scores)
+        written = [path, draw_cascade(scores, path)] if flags.cascade else [path]
     if flags.cascade:
-        from training.cascades import print_cascade
-
         print_cascade(scores)
-        print(f"written to {path} and {picture}")
     else:
         print_table(scores, flags.classes)
-        print(f"written to {path}")
+    print(f"written to {' and '.join(map(str, written))}")
 
 
 def make_parser():

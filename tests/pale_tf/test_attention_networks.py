@@ -106,7 +106,7 @@ def test_segmenters_upon_them(options):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", OTHERS_TO_PREDICT)
-def test_other_backends_share_and_pool_alike(tmp_path, backend):
+def test_other_backends_compute_the_cheaper_forms_alike(tmp_path, backend):
     images = np.random.default_rng(1).uniform(0, 255, (2, 44, 36, 3)).astype("float32")
     np.save(tmp_path / "images.npy", images)
     expected, configs = {}, {}
