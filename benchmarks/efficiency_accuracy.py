@@ -11,7 +11,6 @@ from benchmarks.efficiency_variants import KEEP, PRUNED, trained_config
 from common.run_files import MODEL
 from common.trained import load_network
 from pale_tf.prune import prune, pruned_config
-from training.data.sources import open_source
 from training.recipe import load_recipe
 from training.tasks import load_task
 
@@ -55,7 +54,8 @@ COMPARISONS = {
 
 def prepare(name, data_dir):
     """Makes the data set of a comparison if need be."""
-    open_source(COMPARISONS[name].make_recipe(1.0).dataset, data_dir)
+    recipe = COMPARISONS[name].make_recipe(1.0)
+    load_task(recipe.task).open_source(recipe.dataset, data_dir)
 
 
 def train(name, variant, seed, data_dir, share=1.0):

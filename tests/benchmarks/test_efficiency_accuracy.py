@@ -38,3 +38,10 @@ def test_scenes_are_learned_in_half_the_epochs_of_their_recipe():
     changed = {"epochs": 2, "settings": {**recipe.settings, "channels": 32}}
     assert make(1.0) == dataclasses.replace(recipe, **changed)
     assert (score, len(seeds)) == ("test_miou", 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", efficiency_accuracy.COMPARISONS)
+def test_makes_its_data_sets(tmp_path, name):
+    efficiency_accuracy.prepare(name, tmp_path)
+    assert list(tmp_path.glob(f"{name}/*/dataset_info.json"))
