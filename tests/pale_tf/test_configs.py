@@ -66,6 +66,13 @@ def test_peers_have_their_papers_costs(name):
     assert macs / 1e9 == pytest.approx(published_macs, rel=0.015)
 
 
+def test_swin_with_the_mlp_of_localvit_has_its_published_parameters():
+    """29.1 million, says the README of https://github.com/ofsoundof/LocalViT."""
+    model = pale_network(dataclasses.replace(NETWORKS["swin_t"], mlp="local"))
+    parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    assert parameters / 1e6 == pytest.approx(29.1, abs=0.05)
+
+
 def test_depths_heads_and_rates_are_those_of_the_published_code():
     shapes = {
         name: (config.embed_dim, config.depths, config.num_heads, config.drop_path_rate)
