@@ -188,26 +188,27 @@ def _with_spread(values):
 
 
 def draw(axis, results):
-    """Accuracy on digits against the time of Pale-T, a dot for each form and runtime."""
+    """Accuracy on digits against the time of Pale-T in LiteRT, a dot for each form."""
     accuracies = scores_of(results, "digits")
-    seconds = results["speed"]["seconds"] if "speed" in results else {}
-    for place, (runtime, times) in enumerate(seconds.items()):
-        for variant, values in times.items():
-            if variant not in accuracies:
-                continue
-            found = accuracies[variant]
-            x, y = 1000 * statistics.median(values), statistics.mean(found)
-            spread = statistics.stdev(found) if len(found) > 1 else 0
-            color = "#d9480f" if variant == PLAIN else "#1c5d99"
-            label = runtime if variant == PLAIN else None
-            axis.errorbar(x, y, spread, fmt="os"[place], color=color, capsize=3, label=label)
-            if place == 0:
-                axis.annotate(variant, (x, y), xytext=(5, 5), textcoords="offset points")
-    if not axis.containers:
+    seconds = results["speed"]["seconds"]["LiteRT"] if "speed" in results else {}
+    dots = sorted(
+        (1000 * statistics.median(times), statistics.mean(accuracies[variant]), variant)
+        for variant, times in seconds.items()
+        if variant in accuracies
+    )
+    if not dots:
         return  # one part has not been measured
-    axis.set(xlabel="ms of Pale-T at 224×224, one image", ylabel="accuracy on digits, %")
+    for place, (x, y, variant) in enumerate(dots):
+        found = accuracies[variant]
+        spread = statistics.stdev(found) if len(found) > 1 else 0
+        color = "#d9480f" if variant == PLAIN else "#1c5d99"
+        axis.errorbar(x, y, spread, fmt="o", color=color, elinewidth=0.8, capsize=2)
+        # A name stands where the dots left and right of it are not: above a peak, below a valley.
+        beside = [height for _, height, _ in dots[max(0, place - 1) : place + 2]]
+        offset = (5, 5 if y > statistics.mean(beside) else -12)
+        axis.annotate(variant, (x, y), xytext=offset, textcoords="offset points")
+    axis.set(xlabel="ms of Pale-T at 224×224, one image, LiteRT", ylabel="accuracy on digits, %")
     axis.grid(alpha=0.3)
-    axis.legend(loc="lower right")
 
 
 if __name__ == "__main__":
