@@ -24,7 +24,7 @@ def ranking(scores):
 
 
 def inverse(ranking):
-    """Rank of each place: the inverse of the permutations `[B, N]`."""
+    """Ranks of the places, 0 the best: the inverse of the permutations `[B, N]`."""
     return ops.cast(ops.argsort(ranking, axis=-1), "int32")
 
 
@@ -43,23 +43,22 @@ def take(x, places, count):
     return ops.take(x, ops.reshape(places + _begins(places, count), (-1,)), axis=0)
 
 
-def put_back(best, rest, ranking, kept):
+def put_back(best, rest, ranks, kept):
     """Puts entries back: what was computed of the best, and of the rest, in their places.
 
     Args:
         best: `[B·K, …]`, of the first `K` of the ranking of each sample.
         rest: `[B·(N-K), …]`, of the others.
-        ranking: int32 `[B, N]`.
+        ranks: Of every place, int32 `[B, N]`: the `inverse` of the ranking.
         kept: `K`.
 
     Returns:
         `[B·N, …]`.
     """
-    batch, count = ops.shape(ranking)
-    rank = inverse(ranking)
-    in_best = rank + _begins(rank, kept)
-    in_rest = batch * kept + rank - kept + _begins(rank, count - kept)
-    places = ops.where(rank < kept, in_best, in_rest)
+    batch, count = ops.shape(ranks)
+    in_best = ranks + _begins(ranks, kept)
+    in_rest = batch * kept + ranks - kept + _begins(ranks, count - kept)
+    places = ops.where(ranks < kept, in_best, in_rest)
     return ops.take(ops.concatenate([best, rest], axis=0), ops.reshape(places, (-1,)), axis=0)
 
 

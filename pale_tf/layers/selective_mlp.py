@@ -20,7 +20,7 @@ class SelectiveMLP(MLP):
     As in Rao et al. 2022, section 3.5, all tokens take part in the attention and stay in the map.
     The LayerNorm before both is one: what it scales and shifts could be part of either.
 
-    Called with a map `[B, H, W, C]` and both outputs of the selection, in a list. In training, the
+    Called with a map `[B, H, W, C]` and the outputs of the selection, in a list. In training, the
     mask weighs both paths, so that the selection has a gradient; in inference, each token takes its
     own path only.
 
@@ -46,7 +46,7 @@ class SelectiveMLP(MLP):
         super().build(shape)
 
     def call(self, inputs, training=None):
-        x, mask, ranking = inputs
+        x, mask, ranking, ranks = inputs
         mix = functools.partial(self._mix, training=training)
         mix = keras.remat(mix) if self.rematerialize else mix
         if training:
@@ -59,7 +59,7 @@ class SelectiveMLP(MLP):
             return to_map(mix(tokens), x)
         best = mix(selection.take(tokens, ranking[:, :kept], count))
         rest = self.fast(selection.take(tokens, ranking[:, kept:], count))
-        return to_map(selection.put_back(best, rest, ranking, kept), x)
+        return to_map(selection.put_back(best, rest, ranks, kept), x)
 
     def fused_weights(self, scale=None, shift=None):
         weights = super().fused_weights(scale, shift)

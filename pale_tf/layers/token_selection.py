@@ -28,8 +28,9 @@ class TokenSelection(Foldable, keras.layers.Layer):
       SparseViT, rank windows. It has no weights and no gradient.
 
     Returns, of a map `[B, H, W, C]`:
-        The mask of what is kept, 1 or 0, `[B, H, W, 1]`, and the ranking of the tokens, best first,
-        int32 `[B, H·W]`: those before `selection.kept_count(H·W, keep)` are kept in inference.
+        The mask of what is kept, 1 or 0, `[B, H, W, 1]`; the ranking of the tokens, best first,
+        int32 `[B, H·W]`; and the rank of each token, its inverse. Those that rank before
+        `selection.kept_count(H·W, keep)` are kept in inference.
 
     Args:
         keep: Share of the tokens that is kept, in `(0, 1]`.
@@ -80,16 +81,19 @@ class TokenSelection(Foldable, keras.layers.Layer):
         _, height, width, channels = ops.shape(inputs)
         tokens = ops.reshape(inputs, (-1, height * width, channels))
         if self.scores == "norm":
-            norms = ops.sum(ops.square(ops.cast(tokens, "float32")), axis=-1)
-            ranking = selection.ranking(norms)
-            mask = self._best(ranking)
+            scores = ops.sum(ops.square(ops.cast(tokens, "float32")), axis=-1)
         else:
             logits = self._predict(tokens, training)  # [B, N, 2], float32
-            ranking = selection.ranking(logits[..., 0])
-            # A layer that is not trainable selects as in inference.
-            mask = self._draw(logits) if training and self.trainable else self._best(ranking)
+            scores = logits[..., 0]
+        ranking = selection.ranking(scores)
+        ranks = selection.inverse(ranking)
+        # A layer that is not trainable selects as in inference.
+        if self.scores == "predictor" and training and self.trainable:
+            mask = self._draw(logits)
+        else:
+            mask = ranks < selection.kept_count(height * width, self.keep)
         mask = ops.reshape(ops.cast(mask, self.compute_dtype), (-1, height, width, 1))
-        return mask, ranking
+        return mask, ranking, ranks
 
     def _predict(self, tokens, training):
         """Logarithms of the probabilities that each token is kept, and that it is not."""
@@ -115,17 +119,13 @@ class TokenSelection(Foldable, keras.layers.Layer):
         self.add_loss(RATIO_WEIGHT * ops.mean(ops.square(share - self.keep)))
         return mask
 
-    def _best(self, ranking):
-        """The mask `[B, N]` of the best."""
-        count = selection.kept_count(ops.shape(ranking)[1], self.keep)
-        return selection.inverse(ranking) < count
-
     def compute_output_spec(self, inputs, training=None):
         batch, height, width, _ = inputs.shape
-        known = height is not None and width is not None
+        count = None if height is None or width is None else height * width
         return (
             keras.KerasTensor((batch, height, width, 1), self.compute_dtype),
-            keras.KerasTensor((batch, height * width if known else None), "int32"),
+            keras.KerasTensor((batch, count), "int32"),
+            keras.KerasTensor((batch, count), "int32"),
         )
 
     def get_config(self):

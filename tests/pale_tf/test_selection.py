@@ -37,7 +37,9 @@ def test_what_is_taken_and_put_back(batch, count, data):
         np.testing.assert_array_equal(
             best[sample * kept : (sample + 1) * kept], x[sample, order[:kept]]
         )
-    back = selection.put_back(best * 2, rest * 3, ranking, kept).numpy().reshape(x.shape)
+    ranks = selection.inverse(ranking)
+    np.testing.assert_array_equal(ranks, count - 1 - scores)
+    back = selection.put_back(best * 2, rest * 3, ranks, kept).numpy().reshape(x.shape)
     factors = np.where(scores >= count - kept, 2, 3)
     np.testing.assert_allclose(back, x * factors[..., None, None])
 
@@ -51,7 +53,8 @@ def test_sizes_that_are_known_at_run_time():
         best, rest = (
             selection.take(rows, places, count) for places in (ranking[:, :kept], ranking[:, kept:])
         )
-        return tf.reshape(selection.put_back(best, rest / 2, ranking, kept), tf.shape(x))
+        ranks = selection.inverse(ranking)
+        return tf.reshape(selection.put_back(best, rest / 2, ranks, kept), tf.shape(x))
 
     traced = tf.function(halve_what_is_not_best, input_signature=[tf.TensorSpec((None, None))])
     found = traced(tf.constant([[4.0, 2.0, 6.0], [2.0, 8.0, 4.0]]))

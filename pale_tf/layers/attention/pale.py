@@ -142,7 +142,8 @@ class PSAttention(Attention):
         chosen = (selection.take(apart(x), best, groups.count) for x in (query, key, value))
         outputs = self.softmax_attention(*chosen, bias, training)
         kept = selection.take(apart(own), rest, groups.count)
-        return ops.reshape(selection.put_back(outputs, kept, ranking, count), ops.shape(own))
+        ranks = selection.inverse(ranking)
+        return ops.reshape(selection.put_back(outputs, kept, ranks, count), ops.shape(own))
 
     def weigh(self, query, key, training=None):
         def weigh_inside(groups, query, key):

@@ -14,7 +14,7 @@ from pale_tf.layers.selective_mlp import SelectiveMLP
 from pale_tf.layers.token_selection import TokenSelection
 
 WEIGHTS = "attention_weights"  # of those that blocks share
-TOKENS = "kept_tokens"  # a mask and a ranking, of those that have the whole MLP
+TOKENS = "kept_tokens"  # what `TokenSelection` says of those that have the whole MLP
 
 
 def pale_block(state, config, stage, block, drop_path_rate):

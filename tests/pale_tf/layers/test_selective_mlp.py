@@ -15,18 +15,18 @@ SIZE = (3, 5)
 def built(keep=0.3, size=SIZE):
     layer = SelectiveMLP(keep, ratio=2, name="mlp")
     count = size[0] * size[1]
-    layer.build([(None, *size, 8), (None, *size, 1), (None, count)])
+    layer.build([(None, *size, 8), (None, *size, 1), (None, count), (None, count)])
     randomize(layer, seed=0)
     return layer
 
 
 def inputs(seed=1, size=SIZE):
-    """Maps, masks of the best 5 of 15 or of one of one, and rankings."""
+    """Maps, masks of the best 5 of 15 or of one of one, rankings, and ranks."""
     rng, count = np.random.default_rng(seed), size[0] * size[1]
     x = rng.normal(size=(2, *size, 8))
     ranking = rng.permuted(np.tile(np.arange(count), (2, 1)), axis=1)
-    kept = np.argsort(ranking, axis=1) < np.ceil(count * 0.3)
-    return x, kept.reshape(2, *size, 1), ranking
+    ranks = np.argsort(ranking, axis=1)
+    return x, (ranks < np.ceil(count * 0.3)).reshape(2, *size, 1), ranking, ranks
 
 
 def expected_outputs(layer, x, kept):
@@ -35,15 +35,15 @@ def expected_outputs(layer, x, kept):
     return np.where(kept, slow, dense(layer.fast, x))
 
 
-def as_tensors(x, kept, ranking):
-    return [x.astype("float32"), kept.astype("float32"), ranking.astype("int32")]
+def as_tensors(x, kept, *order):
+    return [x.astype("float32"), kept.astype("float32"), *(x.astype("int32") for x in order)]
 
 
 @pytest.mark.parametrize("size", [SIZE, (1, 1)], ids=str)
 @pytest.mark.parametrize("training", [False, True])
 def test_both_paths_are_the_definition(training, size):
-    layer, (x, kept, ranking) = built(size=size), inputs(size=size)
-    found = layer(as_tensors(x, kept, ranking), training=training)
+    layer, (x, kept, *order) = built(size=size), inputs(size=size)
+    found = layer(as_tensors(x, kept, *order), training=training)
     np.testing.assert_allclose(found, expected_outputs(layer, x, kept), rtol=0, atol=1e-5)
 
 
@@ -52,6 +52,7 @@ def test_sizes_that_are_known_at_run_time():
     symbols = [
         keras.Input((None, None, 8)),
         keras.Input((None, None, 1)),
+        keras.Input((None,), dtype="int32"),
         keras.Input((None,), dtype="int32"),
     ]
     model = keras.Model(symbols, layer(symbols))

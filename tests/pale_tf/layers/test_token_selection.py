@@ -37,8 +37,11 @@ def expected_logits(layer, image):
 
 def test_the_predictor_ranks_as_its_definition():
     layer, x = built("predictor"), maps()
-    mask, ranking = layer(x.astype("float32"))
+    mask, ranking, ranks = layer(x.astype("float32"))
     assert layer.losses == []
+    np.testing.assert_array_equal(
+        np.take_along_axis(ranks.numpy(), ranking.numpy(), 1), 3 * [range(30)]
+    )
     for image, kept, order in zip(x, np.array(mask), np.array(ranking), strict=True):
         logits = expected_logits(layer, image)
         expected = np.argsort(-scipy.special.log_softmax(logits, axis=1)[:, 0])
@@ -51,7 +54,7 @@ def test_the_norm_ranks_by_the_lengths_of_features():
     layer, x = built("norm"), maps()
     assert layer.weights == []
     for training in (False, True):
-        mask, ranking = layer(x.astype("float32"), training=training)
+        mask, ranking, _ = layer(x.astype("float32"), training=training)
         norms = np.linalg.norm(x.reshape(3, -1, 8), axis=-1)
         np.testing.assert_array_equal(ranking, np.argsort(-norms, axis=1))
         kept = np.sort(norms, axis=1)[:, -12:-11] <= norms
@@ -71,7 +74,7 @@ def test_noise_keeps_tokens_as_often_as_their_probability():
 
 def test_the_loss_is_of_the_share_that_noise_keeps():
     layer = built("predictor", seed=4)
-    mask, _ = layer(maps().astype("float32"), training=True)
+    mask, *_ = layer(maps().astype("float32"), training=True)
     shares = np.array(mask).mean(axis=(1, 2, 3))
     (loss,) = layer.losses
     np.testing.assert_allclose(loss, RATIO_WEIGHT * np.mean((shares - 0.4) ** 2), rtol=1e-5)
@@ -80,7 +83,7 @@ def test_the_loss_is_of_the_share_that_noise_keeps():
 def test_the_gradient_goes_through_the_probability():
     layer, x = built("predictor", seed=5), tf.constant(maps(), tf.float32)
     with tf.GradientTape() as tape:
-        mask, _ = layer(x, training=True)
+        mask, *_ = layer(x, training=True)
         loss = tf.reduce_sum(mask * np.random.default_rng(6).normal(size=mask.shape))
     gradients = tape.gradient(loss, [weight.value for weight in layer.trainable_weights])
     for weight, gradient in zip(layer.trainable_weights, gradients, strict=True):
@@ -99,14 +102,15 @@ def test_sizes_and_precisions(scores):
     layer = built(scores)
     inputs = keras.Input((None, None, 8))
     model = keras.Model(inputs, layer(inputs))
-    assert [output.shape for output in model.outputs] == [(None, None, None, 1), (None, None)]
+    shapes = [output.shape for output in model.outputs]
+    assert shapes == [(None, None, None, 1), (None, None), (None, None)]
     x = maps(2, size=(3, 7)).astype("float32")
     for found, expected in zip(model.predict(x, verbose=0), layer(x), strict=True):
         np.testing.assert_array_equal(found, expected)
     copy = TokenSelection.from_config(layer.get_config())
     assert copy.get_config() == layer.get_config()
-    mask, ranking = TokenSelection(0.4, scores, dtype="mixed_float16")(x, training=True)
-    assert (mask.dtype, ranking.dtype) == ("float16", "int32")
+    outputs = TokenSelection(0.4, scores, dtype="mixed_float16")(x, training=True)
+    assert [output.dtype for output in outputs] == ["float16", "int32", "int32"]
 
 
 @pytest.mark.parametrize(
