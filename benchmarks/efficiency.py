@@ -50,7 +50,7 @@ def main(argv=None):
     if flags.json == RAW:  # others leave the committed document alone
         replace_part(DOCS / "efficiency.md", "measured", markdown(rows))
     picture = IMAGES / "efficiency.png" if flags.json == RAW else flags.json.with_suffix(".png")
-    save_plot(lambda axis: draw(axis, results), picture)
+    save_plot(lambda axes: draw(axes, results), picture, 8.4, nrows=len(COMPARISONS), sharex=True)
 
 
 def parse_flags(argv):
@@ -187,19 +187,26 @@ def _with_spread(values):
     return f"{statistics.mean(values):.1f}{spread}"
 
 
-def draw(axis, results):
-    """Accuracy on digits against the time of Pale-T in LiteRT, a dot for each form."""
-    accuracies = scores_of(results, "digits")
+def draw(axes, results):
+    """Scores against the time of Pale-T in LiteRT: an axis for each comparison."""
     seconds = results["speed"]["seconds"]["LiteRT"] if "speed" in results else {}
+    times = {variant: 1000 * statistics.median(found) for variant, found in seconds.items()}
+    for axis, (name, comparison) in zip(axes, COMPARISONS.items(), strict=True):
+        _draw_dots(axis, times, scores_of(results, name))
+        axis.set_ylabel(comparison.axis)
+        axis.grid(alpha=0.3)
+    axes[-1].set_xlabel("ms of Pale-T at 224×224, one image, LiteRT")
+
+
+def _draw_dots(axis, times, scores):
+    """A dot for each form that has both, with the standard deviation of its scores."""
     dots = sorted(
-        (1000 * statistics.median(times), statistics.mean(accuracies[variant]), variant)
-        for variant, times in seconds.items()
-        if variant in accuracies
+        (x, statistics.mean(scores[variant]), variant)
+        for variant, x in times.items()
+        if variant in scores
     )
-    if not dots:
-        return  # one part has not been measured
     for place, (x, y, variant) in enumerate(dots):
-        found = accuracies[variant]
+        found = scores[variant]
         spread = statistics.stdev(found) if len(found) > 1 else 0
         color = "#d9480f" if variant == PLAIN else "#1c5d99"
         axis.errorbar(x, y, spread, fmt="o", color=color, elinewidth=0.8, capsize=2)
@@ -207,8 +214,6 @@ def draw(axis, results):
         beside = [height for _, height, _ in dots[max(0, place - 1) : place + 2]]
         offset = (5, 5 if y > statistics.mean(beside) else -12)
         axis.annotate(variant, (x, y), xytext=offset, textcoords="offset points")
-    axis.set(xlabel="ms of Pale-T at 224×224, one image, LiteRT", ylabel="accuracy on digits, %")
-    axis.grid(alpha=0.3)
 
 
 if __name__ == "__main__":

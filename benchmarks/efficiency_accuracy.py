@@ -25,12 +25,14 @@ class Comparison(typing.NamedTuple):
         make_recipe: Function of a share of the epochs to the `Recipe` of the plain form.
         score: What is compared, as the test images' entry of a run's `metrics.json` has it.
         heading: Of the column of scores, in percent.
+        axis: Of the axis of scores, in percent.
         seeds: Seeds of weights and order.
     """
 
     make_recipe: typing.Callable
     score: str
     heading: str
+    axis: str
     seeds: tuple[int, ...]
 
 
@@ -47,8 +49,12 @@ def _digit_scenes(share):
 
 
 COMPARISONS = {
-    "digits": Comparison(_digits, "test_accuracy", "digits,\n%", (0, 1, 2)),
-    "digit_scenes": Comparison(_digit_scenes, "test_miou", "scenes,\nmIoU, %", (0, 1)),
+    "digits": Comparison(
+        _digits, "test_accuracy", "digits,\n%", "accuracy on digits, %", (0, 1, 2)
+    ),
+    "digit_scenes": Comparison(
+        _digit_scenes, "test_miou", "scenes,\nmIoU, %", "mIoU on digit scenes, %", (0, 1)
+    ),
 }
 
 

@@ -65,15 +65,16 @@ def publish(name, result, rows, flags, draw=None):
     print_table(rows, result["machine"])
 
 
-def save_plot(draw, path, **grid):
+def save_plot(draw, path, height=4.6, **grid):
     """Saves what `draw` draws, as wide as the text of a page.
 
     Args:
         draw: Function of a `matplotlib` axis; of an array of them if there are several.
         path: File of the picture, a PNG.
+        height: In inches; the width is 9.
         **grid: Arguments of `matplotlib.pyplot.subplots`, where there are several.
     """
-    figure, axes = plt.subplots(figsize=(9, 4.6), layout="constrained", **grid)
+    figure, axes = plt.subplots(figsize=(9, height), layout="constrained", **grid)
     draw(axes)
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:

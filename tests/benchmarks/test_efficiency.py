@@ -54,7 +54,7 @@ def test_measures_what_is_asked_for_and_writes_files(results, tmp_path, monkeypa
     assert json.loads(path.read_text()) == json.loads(json.dumps(results))
     assert "96.0 ± 1.4" in capsys.readouterr().out
     with Image.open(tmp_path / "efficiency.png") as picture:
-        assert picture.size == (810, 414)
+        assert picture.size == (810, 756)
 
 
 def test_a_quick_look_is_at_few_forms_and_leaves_the_results_alone():
