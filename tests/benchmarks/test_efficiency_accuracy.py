@@ -33,11 +33,12 @@ def test_prunes_and_trains_on_in_the_same_number_of_epochs(data_dir, monkeypatch
 def test_scenes_are_learned_in_half_the_epochs_of_their_recipe():
     """And in two at least, for one of the forms is pruned in between."""
     recipe = load_recipe("digit_scenes")
-    make, score, _, seeds = efficiency_accuracy.COMPARISONS["digit_scenes"]
+    comparison = efficiency_accuracy.COMPARISONS["digit_scenes"]
+    make = comparison.make_recipe
     assert [make(share).epochs for share in (1.0, 0.1)] == [recipe.epochs // 2, 2]
     changed = {"epochs": 2, "settings": {**recipe.settings, "channels": 32}}
     assert make(1.0) == dataclasses.replace(recipe, **changed)
-    assert (score, len(seeds)) == ("test_miou", 2)
+    assert (comparison.score, len(comparison.seeds)) == ("test_miou", 2)
 
 
 @pytest.mark.slow
