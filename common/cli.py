@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import io
 import json
-import math
 import os
 import pathlib
 import sys
@@ -67,28 +66,34 @@ def natural_int(text):
 
 def positive_float(text):
     """argparse type: a finite number above 0."""
+    return _bounded_float(text, sys.float_info.max, "a number above 0")
+
+
+def factor(text):
+    """argparse type: a number above 0, at most 1."""
+    return _bounded_float(text, 1, "a number above 0, at most 1")
+
+
+def _bounded_float(text, high, what):
     with contextlib.suppress(ValueError):
-        if 0 < float(text) < math.inf:
+        if 0 < float(text) <= high:
             return float(text)
-    raise argparse.ArgumentTypeError(f"must be a number above 0; got {text!r}")
+    raise argparse.ArgumentTypeError(f"must be {what}; got {text!r}")
 
 
 def option(text):
-    """argparse type: a name and a value, `NAME=VALUE`. What is not JSON is text."""
+    """argparse type: a name and a value, `NAME=VALUE`. A word that is not JSON is text."""
     name, equals, value = text.partition("=")
     if not name or not equals:
         raise argparse.ArgumentTypeError(f"must be NAME=VALUE; got {text!r}")
     try:
         return name, json.loads(value)
-    except ValueError:
+    except ValueError as error:
+        if value.startswith(("[", "{", '"')):
+            raise argparse.ArgumentTypeError(
+                f"{name} must be a word or JSON ({error}); got {value!r}"
+            ) from error
         return name, value
-
-
-def factor(text):
-    """argparse type: a number above 0, at most 1."""
-    if (value := positive_float(text)) > 1:
-        raise argparse.ArgumentTypeError(f"must be a number above 0, at most 1; got {text!r}")
-    return value
 
 
 def seed(text):

@@ -5,6 +5,8 @@ more tokens until they are sure of its class. Here, tokens become more as the im
 of this package takes any size with the same weights. Nothing is reused from size to size.
 """
 
+import numbers
+
 import keras
 import numpy as np
 from keras import ops
@@ -28,9 +30,12 @@ def cascade(network, sizes, threshold):
         Images of other sizes than the network's are scaled with antialiasing.
 
     Raises:
-        ValueError: If the sizes do not grow, or the networks are not one or as many.
+        ValueError: If the sizes do not grow, the threshold is below 0, or the networks are not one
+            or as many.
     """
     check_sizes(sizes)
+    if not isinstance(threshold, numbers.Real) or not threshold >= 0:
+        raise ValueError(f"`threshold` must be a number, 0 or more. Received: {threshold!r}")
     networks = network if isinstance(network, list | tuple) else [network] * len(sizes)
     if len(networks) != len(sizes):
         raise ValueError(
@@ -93,7 +98,9 @@ def scaled(images, size):
 
 def check_sizes(sizes):
     """Raises a `ValueError` unless there are sizes, and they grow."""
+    if not isinstance(sizes, list | tuple) or not sizes:
+        raise ValueError(f"`sizes` must be a list of one size at least. Received: {sizes!r}")
     for size in sizes:
         check_positive_int("sizes", size)
-    if not sizes or list(sizes) != sorted(set(sizes)):
+    if list(sizes) != sorted(set(sizes)):
         raise ValueError(f"`sizes` must grow, the smallest first. Received: {sizes}")

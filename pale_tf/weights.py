@@ -73,7 +73,9 @@ def load_weights(model, path):
 
     The tensors of the backbone must all be there with the right shapes. Those outside, of a
     classifier or of decoders, are loaded where they fit; a warning names those of the model that
-    keep their values. The states of random generators are not weights and are left alone.
+    keep their values. Scores (`PaleConfig(sparsity=…)`) that the file does not have are set to 1,
+    with which the network computes the same. The states of random generators are not weights and
+    are left alone.
 
     Args:
         model: A model of this package, or one with the same names of layers.
@@ -94,9 +96,12 @@ def load_weights(model, path):
         try:
             with open_weights(path) as source, h5py.File(target, "r+") as destination:
                 found, expected = _tensors(source), _tensors(destination)
-                report = _compare(str(path), found, expected)
+                scores = _scores(model)
+                report = _compare(str(path), found, expected, scores)
                 for name in report.loaded:
                     expected[name][...] = found[name][()]
+                for name in scores - found.keys():
+                    expected[name][...] = 1
         except NotWeightsError as error:
             raise ValueError(
                 f"`weights` must be a weights file of Keras 3. Received: {str(path)!r} ({error})"
@@ -129,10 +134,18 @@ def _tensors(file):
     return tensors
 
 
-def _compare(path, found, expected):
-    """Sorts the tensors of a file and of a model into a `WeightsReport`, or raises."""
+def _scores(model):
+    """Names of the tensors by which a model is pruned: the only own ones of their layers."""
+    return {f"{layer.name}/0" for layer in model.layers if getattr(layer, "sparsity", 0)}
+
+
+def _compare(path, found, expected, optional):
+    """Sorts the tensors of a file and of a model into a `WeightsReport`, or raises; the file may
+    lack what is `optional`."""
     loaded, wrong = [], {}
     for name, tensor in expected.items():
+        if name not in found and name in optional:
+            continue
         if name not in found:
             wrong[name] = "not in the file"
         elif found[name].shape != tensor.shape:

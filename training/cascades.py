@@ -63,13 +63,15 @@ def print_cascade(scores):
     sizes = [row["size"] for row in scores["sizes"]]
     table = rich.table.Table(title=f"{scores['images']} images")
     table.add_column("")
-    for heading in ("GMACs", "accuracy", *(f"stop at {size}" for size in sizes)):
+    for heading in ("GMACs", "accuracy", *(f"stop\nat {size}" for size in sizes)):
         table.add_column(heading, justify="right")
     for row in scores["sizes"]:
-        table.add_row(f"{row['size']} alone", f"{row['gmacs']:.3f}", f"{row['accuracy']:.4f}")
+        table.add_row(f"{row['size']} alone", f"{row['gmacs']:.3g}", f"{row['accuracy']:.4f}")
     table.add_section()
     for point in scores["curve"]:
-        numbers = (f"{point['gmacs']:.3f}", f"{point['accuracy']:.4f}")
+        numbers = (f"{point['gmacs']:.3g}", f"{point['accuracy']:.4f}")
         shares = (f"{share:.0%}" for share in point["shares"])
-        table.add_row(f"until {point['threshold']:g}", *numbers, *shares)
+        is_last = point["threshold"] > 1
+        name = "all sizes" if is_last else f"until {point['threshold']:g}"
+        table.add_row(name, *numbers, *shares)
     rich.console.Console(markup=False, emoji=False).print(table)

@@ -109,13 +109,15 @@ def plot_cascade(sizes, curve, path):
     for rows, style, label in ((curve, "o-", "cascade"), (sizes, "s--", "one size")):
         costs, accuracies = ([row[name] for row in rows] for name in ("gmacs", "accuracy"))
         axis.plot(costs, accuracies, style, label=label)
-    for row in sizes:
-        text = f"{row['size']}×{row['size']}"
+    named = [(f"{row['size']}×{row['size']}", row, -16) for row in sizes]
+    named += [(f"until {curve[0]['threshold']:g}", curve[0], 9), ("all sizes", curve[-1], 9)]
+    for text, row, above in named:
         place = (row["gmacs"], row["accuracy"])
-        axis.annotate(text, place, xytext=(6, -12), textcoords="offset points")
+        axis.annotate(text, place, xytext=(0, above), textcoords="offset points", ha="center")
     axis.set(xlabel="mean GMACs of an image", ylabel="accuracy", xlim=(0, None))
     axis.grid(alpha=0.3)
-    axis.legend(loc="lower right")
+    axis.margins(0.12)
+    figure.legend(loc="outside upper left", ncols=2, frameon=False)
     _save(figure, path)
 
 

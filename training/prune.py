@@ -57,10 +57,16 @@ def check_sparsity(recipe):
     """Raises a `SettingError` unless the network of a recipe has scores."""
     from training.tasks import network_config
 
-    if not network_config(recipe).sparsity:
+    config = network_config(recipe)
+    if config.mlp_widths is not None:
+        raise SettingError(
+            "argument RUN: must be a run with scores; this one is pruned already and has none. "
+            "Prune the run that it was made of"
+        )
+    if not config.sparsity:
         raise SettingError(
             "argument RUN: must have been trained with `--options sparsity=VALUE`, such as 1e-4, "
-            "so that it knows which channels it needs"
+            "so that it knows which channels it needs. Received: a run with sparsity=0"
         )
 
 

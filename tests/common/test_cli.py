@@ -161,6 +161,13 @@ def test_options_are_names_and_json(text, expected):
     assert cli.option(text) == expected
 
 
+@pytest.mark.parametrize("value", ["[1, 1, 0.7", '{"pooling": 2', '"norm', "[one]"])
+def test_options_that_are_neither_words_nor_json(value):
+    expected = r"keep_tokens must be a word or JSON .*got"
+    with pytest.raises(argparse.ArgumentTypeError, match=expected):
+        cli.option(f"keep_tokens={value}")
+
+
 @pytest.mark.parametrize("text", ["", "=2", "share_attention"])
 def test_options_without_a_name_or_a_value(text):
     with pytest.raises(argparse.ArgumentTypeError, match="must be NAME=VALUE"):

@@ -92,13 +92,17 @@ def test_an_image_stops_where_it_is_first_sure_or_at_last(confidences, threshold
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (((), 0.5), r"`sizes` must grow, the smallest first. Received: \(\)"),
+        (((), 0.5), r"`sizes` must be a list of one size at least. Received: \(\)"),
+        ((32, 0.5), "`sizes` must be a list of one size at least. Received: 32"),
+        ((SIZES, "half"), "`threshold` must be a number, 0 or more. Received: 'half'"),
+        ((SIZES, -0.1), "`threshold` must be a number, 0 or more. Received: -0.1"),
+        ((SIZES, float("nan")), "`threshold` must be a number, 0 or more. Received: nan"),
         (((32, 16), 0.5), r"`sizes` must grow, .* Received: \(32, 16\)"),
         (((16, 16), 0.5), "`sizes` must grow"),
         (((0, 16), 0.5), "`sizes` must be a positive integer. Received: 0"),
     ],
 )
-def test_bad_sizes(network, arguments, message):
+def test_bad_arguments(network, arguments, message):
     with pytest.raises(ValueError, match=message):
         cascade(network, *arguments)
 

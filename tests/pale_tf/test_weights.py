@@ -1,5 +1,6 @@
 """Loading weights: by name, checked, reported."""
 
+import dataclasses
 import logging
 import warnings
 
@@ -92,6 +93,33 @@ def test_backbones_with_different_decoders_exchange_weights(trained, tmp_path):
     for path, value in by_path(other).items():
         if path.startswith("stage"):
             np.testing.assert_array_equal(by_path(model)[path], value)
+
+
+def test_scores_that_a_file_lacks_are_one(trained):
+    """Whatever they were: the network then computes what the file's does."""
+    model, folder = trained
+    scored = pale_network(
+        dataclasses.replace(SMALL, sparsity=1e-4), input_shape=(32, 32, 3), classes=10
+    )
+    images = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype("float32")
+    scores = [weight for weight in scored.weights if weight.path.endswith("/scores")]
+    assert len(scores) == 2 * sum(SMALL.depths)
+    for weight in scores:
+        weight.assign(np.full(weight.shape, 0.5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        report = load_weights(scored, folder / "model.keras")
+    assert len(report.loaded) == len(model.weights)
+    np.testing.assert_allclose(scored(images), model(images), atol=1e-6)
+
+
+def test_scores_that_a_model_lacks_are_refused(trained, tmp_path):
+    scored = pale_network(
+        dataclasses.replace(SMALL, sparsity=1e-4), input_shape=(32, 32, 3), classes=10
+    )
+    scored.save(tmp_path / "scored.keras")
+    with pytest.raises(ValueError, match="stage1_block1_mlp/0: not in the model"):
+        small_network(weights=tmp_path / "scored.keras")
 
 
 def test_another_variant_is_refused_and_changes_nothing(trained):

@@ -27,8 +27,21 @@ def test_an_image_costs_all_sizes_that_it_is_seen_at(threshold, stops):
 
 def test_the_table_has_sizes_and_thresholds(capsys):
     sizes = [{"size": size, "gmacs": size / 100, "accuracy": 0.5} for size in (112, 224)]
-    curve = [{"threshold": 0.98, "gmacs": 1.5, "accuracy": 0.75, "shares": [0.25, 0.75]}]
+    curve = [
+        {"threshold": 0.98, "gmacs": 0.0155, "accuracy": 0.75, "shares": [0.25, 0.75]},
+        {"threshold": 1.01, "gmacs": 3.36, "accuracy": 0.8, "shares": [0, 1]},
+    ]
     print_cascade({"images": 8, "sizes": sizes, "curve": curve})
     printed = capsys.readouterr().out
-    for text in ("112 alone", "1.120", "until 0.98", "0.7500", "25%", "75%", "stop at 224"):
+    for text in (
+        "112 alone",
+        "1.12",
+        "until 0.98",
+        "0.0155",
+        "0.7500",
+        "25%",
+        "75%",
+        "at 224",
+        "all sizes",
+    ):
         assert text in printed

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 
+from common.errors import SettingError
 from common.trained import load_trained
 from pale_tf import PaleConfig, pale_network, prune
 from tests.pale_tf.layers.checks import randomize
@@ -79,7 +80,7 @@ def test_says_what_is_left_and_what_comes_next(run, call, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--keep", "0"), "argument --keep: must be a number above 0; got '0'"),
+        (("--keep", "0"), "argument --keep: must be a number above 0, at most 1; got '0'"),
         (("--keep", "1.1"), "argument --keep: must be a number above 0, at most 1; got '1.1'"),
     ],
 )
@@ -94,9 +95,11 @@ def test_runs_without_scores_and_used_folders(run, smaller, call, tmp_path):
         program.main, "prune.py", smaller, "--keep", "0.5", "--out", tmp_path / "out"
     )
     assert code != 0
-    assert "argument RUN: must have been trained with `--options sparsity=VALUE`" in errors
+    assert "argument RUN: must be a run with scores; this one is pruned already" in errors
     assert not (tmp_path / "out").exists()
     code, _, errors = call(program.main, "prune.py", run, "--keep", "0.5", "--out", smaller)
     assert code != 0
     assert "is not a new or an empty folder" in errors
     assert read_recipe(smaller).model.mlp_widths is not None
+    with pytest.raises(SettingError, match=r"trained with `--options sparsity=.* sparsity=0"):
+        program.check_sparsity(load_recipe("digits"))

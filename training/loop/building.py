@@ -53,7 +53,8 @@ def make_trainer(
                 with warnings.catch_warnings(action="ignore"):  # the notes say the same
                     notes = load_weights(network, weights)
             except ValueError as error:
-                raise SettingError(" ".join(str(error).split())) from error
+                text = " ".join(str(error).split())
+                raise SettingError(text.replace("`weights`", "argument --weights:")) from error
             _check_finite(network, weights)
         for layer in network.layers:
             if names.stage_of(layer.name) in recipe.freeze:

@@ -89,7 +89,9 @@ def make_attention(attention, place, num_heads, **options):
         )
     try:
         return ATTENTIONS[attention](place, num_heads=num_heads, **options)
-    except TypeError as error:  # such as an argument that is there already
+    except (TypeError, ValueError) as error:  # such as an argument that is there already
+        if isinstance(error, ValueError) and "Unrecognized keyword" not in str(error):
+            raise  # the layer says what is wrong with a value
         raise ValueError(
             f"`attention_options` must be arguments of {attention!r}. Received: {options} ({error})"
         ) from error

@@ -18,7 +18,8 @@ def test_an_unknown_name_is_refused(attention):
 
 
 def test_an_argument_that_the_attention_does_not_take_is_refused():
-    with pytest.raises(ValueError, match=r"Unrecognized keyword arguments .*'axis': 1"):
+    expected = r"`attention_options` must be arguments of 'global'. Received: .*'axis': 1"
+    with pytest.raises(ValueError, match=expected):
         make_attention("global", Place(0, 0), 4, axis=1)
     with pytest.raises(ValueError, match=r"must be arguments of 'shuffled_window'. Received: "):
         make_attention("shuffled_window", Place(0, 1), 4, shift=True)  # which it sets itself
