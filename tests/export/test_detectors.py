@@ -78,6 +78,7 @@ def test_images_of_any_size(model, detector, size):
     assert_same(figures_of(found, detector(image)))
 
 
+@pytest.mark.slow
 def test_bytes_are_answered_in_pixels_of_their_image(model, trained, detector):
     images = [photographs(1, *size)[0].astype("uint8") for size in ODD]
     files = tf.constant([encode(Image.fromarray(image), "PNG") for image in images])

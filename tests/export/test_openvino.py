@@ -201,6 +201,7 @@ def test_bad_flags_are_one_line(arguments, message, run, tmp_path, capsys):
     assert re.search(message, error), error
 
 
+@pytest.mark.slow
 def test_a_model_of_files_has_a_size_of_its_own(run, tmp_path, capsys):
     arguments = ["--files", "--size", "40", "--precision", "float16"]
     program.main([str(run), "--out", str(tmp_path / "x"), *arguments])
