@@ -3,19 +3,19 @@
 import numpy as np
 
 from common.complexity import macs_of
-from pale_tf.cascade import at_size, scaled, stages_of
+from pale_tf.cascade import scaled, stages_of
 from training.loop.evaluation import evaluate_networks
 
 # Probabilities of the best class from which on an image is done; above 1, none ever is.
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 1.01)
 
 
-def evaluate_cascade(network, sizes, task, **data):
-    """Scores a classifier at several sizes, alone and as a cascade at several thresholds.
+def evaluate_cascade(networks, task, **data):
+    """Scores classifiers of several sizes, alone and as a cascade at several thresholds.
 
     Args:
-        network: The `keras.Model`, from images in 0..255 to probabilities.
-        sizes: Heights and widths, in pixels, the smallest first.
+        networks: Dict of `keras.Model`, from images in 0..255 to probabilities, by their height and
+            width in pixels, the smallest first.
         task: The `Task`.
         **data: The other arguments of `evaluate_networks`.
 
@@ -24,7 +24,7 @@ def evaluate_cascade(network, sizes, task, **data):
         `curve`, a list of dicts of `threshold`, `gmacs`, the mean of an image, `accuracy`, and
         `shares` of the images that stop at each size.
     """
-    networks = {size: at_size(network, size) for size in sizes}
+    sizes = list(networks)
 
     def inference(size):
         return lambda images: networks[size](scaled(images, size), training=False)

@@ -86,11 +86,12 @@ def make_parser():
     )
     add(
         "--cascade",
-        type=positive_int,
+        type=size_and_run,
         nargs="+",
-        metavar="SIZE",
-        help="heights and widths that an image is tried at until model.keras is sure of its class, "
-        "the smallest first: accuracy against cost (default: the network's own size alone)",
+        metavar="SIZE[=RUN]",
+        help="heights and widths that an image is tried at until model.keras, of RUN or of a run "
+        "for that size, is sure of its class, the smallest first: accuracy against cost (default: "
+        "the network's own size alone)",
     )
     add("--flip", action="store_true", help="average over mirrored images too (default: off)")
     add(
@@ -101,6 +102,12 @@ def make_parser():
         help="images that may be unreadable (default: %(default)s)",
     )
     return parser
+
+
+def size_and_run(text):
+    """argparse type: `SIZE`, or `SIZE=RUN`, the folder of a run for that size; else None."""
+    size, equals, folder = text.partition("=")
+    return positive_int(size), run_folder(folder) if equals else None
 
 
 def evaluate(run, recipe, split, data_dir=None, max_unreadable=100, scales=(1.0,), flip=False):
@@ -147,12 +154,13 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100, scales=(1.0,
     return {**scores, "unreadable_images": data["unreadable"].names}
 
 
-def evaluate_sizes(run, recipe, split, data_dir, max_unreadable, sizes):
+def evaluate_sizes(run, recipe, split, data_dir, max_unreadable, steps):
     """Scores the network of a run as a cascade of image sizes.
 
     Args:
         run, recipe, split, data_dir, max_unreadable: As in `evaluate`.
-        sizes: Heights and widths, in pixels, the smallest first.
+        steps: Pairs of a height and width, in pixels, the smallest first, and of the folder of a
+            run whose network takes it, or None for that of `run`.
 
     Returns:
         Dict of what `training.cascades.evaluate_cascade` returns, and of what it is of.
@@ -161,11 +169,11 @@ def evaluate_sizes(run, recipe, split, data_dir, max_unreadable, sizes):
         ProgramError: As in `evaluate`, or if the task has no cascades.
     """
     from common.trained import load_network
-    from pale_tf.cascade import check_sizes
+    from pale_tf.cascade import at_size, check_sizes
     from training.cascades import evaluate_cascade
     from training.tasks import load_task
 
-    task = load_task(recipe.task)
+    task, sizes = load_task(recipe.task), [size for size, _ in steps]
     if not task.cascades:
         raise SettingError(
             f"argument --cascade: the task {recipe.task!r} of the run gives more than one class"
@@ -176,9 +184,14 @@ def evaluate_sizes(run, recipe, split, data_dir, max_unreadable, sizes):
         raise SettingError(f"argument --cascade: {error}") from error
     recipe = dataclasses.replace(recipe, image_size=max(sizes))  # others are scaled from that
     data = open_data(run, task, recipe, split, data_dir, max_unreadable)
-    network = load_network(run / MODEL)
+    runs = {size: folder or run for size, folder in steps}
+    for folder in runs.values():
+        check_files(folder, task, data["source"], recipe.dataset, "--cascade")
+    loaded = {folder: load_network(folder / MODEL) for folder in set(runs.values())}
+    networks = {size: at_size(loaded[folder], size) for size, folder in runs.items()}
     scores = {"run": str(run), "dataset": recipe.dataset, "split": split}
-    scores |= evaluate_cascade(network, sizes, task, **data)
+    scores["runs"] = {size: str(folder) for size, folder in runs.items()}
+    scores |= evaluate_cascade(networks, task, **data)
     return {**scores, "unreadable_images": data["unreadable"].names}
 
 
@@ -194,16 +207,7 @@ def open_data(run, task, recipe, split, data_dir, max_unreadable):
     from training.data.unreadable import Unreadable
 
     source = task.open_source(recipe.dataset, data_dir)
-    for name, text in task.files(source).items():
-        try:
-            own = (run / name).read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(f"argument RUN: cannot read {run / name}: {error}") from error
-        if own != text:
-            raise SettingError(
-                f"argument --dataset: {run / name} has {_ends(own)}; {recipe.dataset} has "
-                f"{_ends(text)}"
-            )
+    check_files(run, task, source, recipe.dataset, "--dataset")
     return {
         "source": source,
         "split": split,
@@ -211,6 +215,19 @@ def open_data(run, task, recipe, split, data_dir, max_unreadable):
         "batch_size": recipe.batch_size,
         "unreadable": Unreadable(max_unreadable),
     }
+
+
+def check_files(run, task, source, dataset, argument):
+    """Raises a `SettingError` that names `argument` unless a run has the classes of a data set."""
+    for name, text in task.files(source).items():
+        try:
+            own = (run / name).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingError(f"argument RUN: cannot read {run / name}: {error}") from error
+        if own != text:
+            raise SettingError(
+                f"argument {argument}: {run / name} has {_ends(own)}; {dataset} has {_ends(text)}"
+            )
 
 
 def draw_cascade(scores, path):

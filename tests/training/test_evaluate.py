@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import shutil
 
+import keras
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -123,8 +126,33 @@ def test_the_largest_size_of_a_cascade_is_that_of_the_images(make_run, call, dat
     call(evaluate.main, "evaluate.py", folder, *arguments, "--cascade", 32, 48)
     assert [row["size"] for row in json.loads(path.read_text())["sizes"]] == [32, 48]
     recipe = dataclasses.replace(read_recipe(folder), image_size=48)
-    expected = evaluate.evaluate_sizes(folder, recipe, "test", data_dir, 0, [48])["sizes"][0]
-    assert json.loads(path.read_text())["sizes"][1] == expected
+    expected = evaluate.evaluate_sizes(folder, recipe, "test", data_dir, 0, [(48, None)])
+    assert json.loads(path.read_text())["sizes"][1] == expected["sizes"][0]
+
+
+def test_a_size_can_have_a_run_of_its_own(make_run, call, data_dir, tmp_path):
+    """One that takes all images for a 0, and is never sure, leaves them to the next size."""
+    folder, _ = make_run(1)
+    other, path = tmp_path / "other", tmp_path / "cascade.json"
+    shutil.copytree(folder, other)
+    network = keras.saving.load_model(other / "model.keras", compile=False)
+    classifier = network.get_layer("predictions")
+    classifier.set_weights([np.zeros_like(weight) for weight in classifier.get_weights()])
+    network.save(other / "model.keras")
+    arguments = ("--data-dir", data_dir, "--json", path, "--cascade", f"16={other}", 32)
+    code, _, errors = call(evaluate.main, "evaluate.py", folder, *arguments)
+    assert code == 0, errors
+    scores = json.loads(path.read_text())
+    assert scores["runs"] == {"16": str(other), "32": str(folder)}
+    accuracy = json.loads((folder / "metrics.json").read_text())["test_accuracy"]
+    assert [row["accuracy"] for row in scores["sizes"]] == pytest.approx(
+        [0.1, accuracy], abs=1 / 360
+    )
+    assert {tuple(point["shares"]) for point in scores["curve"]} == {(0.0, 1.0)}
+    (other / "labels.txt").write_text("ant\nbee\n")
+    code, _, errors = call(evaluate.main, "evaluate.py", folder, *arguments)
+    assert code == 2
+    assert f"argument --cascade: {other}/labels.txt has 2 lines, ant to bee; digits has" in errors
 
 
 def test_refuses_scales_of_a_cascade(make_run, call):
@@ -142,3 +170,18 @@ def test_refuses_sizes_that_do_not_grow(make_run, call, data_dir, sizes):
     assert code == 2
     assert "argument --cascade: `sizes` must grow, the smallest first" in errors
     assert not list(folder.glob("*cascade*"))
+
+
+@pytest.mark.parametrize(
+    ("step", "message"),
+    [
+        ("16=absent", "there is no model.keras in absent"),
+        ("small", "must be an integer, 1 or more; got 'small'"),
+        ("=absent", "must be an integer, 1 or more; got ''"),
+    ],
+)
+def test_refuses_what_is_no_size_and_no_run(make_run, call, step, message):
+    folder, _ = make_run(1)
+    code, _, errors = call(evaluate.main, "evaluate.py", folder, "--cascade", step)
+    assert (code, errors.count("\n")) == (2, 1)
+    assert f"argument --cascade: {message}" in errors
