@@ -12,12 +12,14 @@ that is in there is not measured again: remove the file to start anew.
 
 import concurrent.futures
 import functools
+import itertools
 import json
 import multiprocessing
 import pathlib
 import statistics
 import tempfile
 
+from matplotlib.transforms import Bbox
 from rich.progress import track
 
 from benchmarks import efficiency_accuracy
@@ -200,20 +202,40 @@ def draw(axes, results):
 
 def _draw_dots(axis, times, scores):
     """A dot for each form that has both, with the standard deviation of its scores."""
-    dots = sorted(
-        (x, statistics.mean(scores[variant]), variant)
-        for variant, x in times.items()
-        if variant in scores
-    )
-    for place, (x, y, variant) in enumerate(dots):
-        found = scores[variant]
-        spread = statistics.stdev(found) if len(found) > 1 else 0
-        color = "#d9480f" if variant == PLAIN else "#1c5d99"
-        axis.errorbar(x, y, spread, fmt="o", color=color, elinewidth=0.8, capsize=2)
-        # A name stands where the dots left and right of it are not: above a peak, below a valley.
-        beside = [height for _, height, _ in dots[max(0, place - 1) : place + 2]]
-        offset = (5, 5 if y > statistics.mean(beside) else -12)
-        axis.annotate(variant, (x, y), xytext=offset, textcoords="offset points")
+    dots = {}
+    for variant, x in times.items():
+        if found := scores.get(variant):
+            spread = statistics.stdev(found) if len(found) > 1 else 0
+            dots[variant] = x, statistics.mean(found), spread
+            color = "#d9480f" if variant == PLAIN else "#1c5d99"
+            axis.errorbar(*dots[variant], fmt="o", color=color, elinewidth=0.8, capsize=2)
+    axis.margins(0.1)
+    axis.figure.draw_without_rendering()  # so that it is known where things are
+    _name_dots(axis, dots)
+
+
+def _name_dots(axis, dots):
+    """Writes its name beside every dot, in the corner where the fewest dots, bars and names are."""
+    ends = ([(x, y - spread), (x, y + spread)] for x, y, spread in dots.values())
+    taken = [Bbox(axis.transData.transform(bar)).padded(4) for bar in ends]
+    for variant, (x, y, _) in dots.items():
+        corners = {}
+        for (right, horizontal), (above, vertical) in itertools.product(
+            ((5, "left"), (-5, "right")), ((3, "bottom"), (-3, "top"))
+        ):
+            text = axis.annotate(
+                variant,
+                (x, y),
+                (right, above),
+                textcoords="offset points",
+                ha=horizontal,
+                va=vertical,
+            )
+            corners[text] = text.get_window_extent()
+        best = min(corners, key=lambda text: corners[text].count_overlaps(taken))
+        taken.append(corners.pop(best))
+        for text in corners:
+            text.remove()
 
 
 if __name__ == "__main__":
