@@ -46,6 +46,7 @@ def test_openvino_computes_the_network(network, tmp_path):
         np.testing.assert_allclose(found, probabilities, rtol=1e-3, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["dynamic", "int8"])
 def test_lite_is_in_eight_bits(network, tmp_path, precision):
     file = tmp_path / "model.tflite"
@@ -54,6 +55,7 @@ def test_lite_is_in_eight_bits(network, tmp_path, precision):
     assert (described["batch"], described["precision"]) == (2, precision)
 
 
+@pytest.mark.slow
 def test_openvino_is_in_eight_bits(network, tmp_path):
     pale.write_openvino(network, tmp_path, (2,), "int8")
     assert describe(tmp_path / "2")["precision"] == "int8"

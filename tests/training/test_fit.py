@@ -54,7 +54,10 @@ def assert_refused(code, output, errors, message, out):
             "argument --steps-per-execution: must be 1 with --strategy multi_worker",
         ),
         (["--freeze", "0"], "argument --freeze: invalid choice: 0"),
-        (["--layer-decay", "0"], "argument --layer-decay: must be a number above 0; got '0'"),
+        (
+            ["--layer-decay", "0"],
+            "argument --layer-decay: must be a number above 0, at most 1; got '0'",
+        ),
         (["--layer-decay", "2"], "argument --layer-decay: must be a number above 0, at most 1"),
         (["--jit", "--teacher", "x"], "argument --jit: XLA does not compile what scales images"),
         (["--rematerialize", "5"], "argument --rematerialize: invalid choice: 5"),

@@ -21,6 +21,7 @@ def network():
     return PaleN(input_shape=(32, 32, 3), classes=3)
 
 
+@pytest.mark.slow
 def test_a_fixed_batch_of_the_served_outputs(network, tmp_path):
     fused = inference_network(network, TASK)
     model = convert(fused, TASK, batch=2)

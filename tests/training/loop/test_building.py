@@ -61,7 +61,7 @@ def test_fine_tunes_at_another_size_and_class_count(tmp_path):
 
 def test_weights_of_another_network_are_refused(tmp_path):
     (tmp_path / "x.keras").write_text("nothing")
-    with pytest.raises(SettingError, match=r"`weights` must be a weights file"):
+    with pytest.raises(SettingError, match=r"argument --weights: must be a weights file"):
         make_trainer(STRATEGY, RECIPE, TASK, SOURCE, 5, weights=tmp_path / "x.keras")
 
 
