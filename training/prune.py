@@ -58,16 +58,17 @@ def check_sparsity(recipe):
     from training.tasks import network_config
 
     config = network_config(recipe)
+    if config.sparsity:
+        return
     if config.mlp_widths is not None:
         raise SettingError(
             "argument RUN: must be a run with scores; this one is pruned already and has none. "
             "Prune the run that it was made of"
         )
-    if not config.sparsity:
-        raise SettingError(
-            "argument RUN: must have been trained with `--options sparsity=VALUE`, such as 1e-4, "
-            "so that it knows which channels it needs. Received: a run with sparsity=0"
-        )
+    raise SettingError(
+        "argument RUN: must have been trained with `--options sparsity=VALUE`, such as 1e-4, so "
+        "that it knows which channels it needs. Received: a run with sparsity=0"
+    )
 
 
 def own_files(run, recipe):

@@ -103,3 +103,8 @@ def test_runs_without_scores_and_used_folders(run, smaller, call, tmp_path):
     assert read_recipe(smaller).model.mlp_widths is not None
     with pytest.raises(SettingError, match=r"trained with `--options sparsity=.* sparsity=0"):
         program.check_sparsity(load_recipe("digits"))
+
+
+def test_a_pruned_run_that_has_scores_again_can_be_pruned_again(smaller):
+    recipe = read_recipe(smaller)
+    program.check_sparsity(dataclasses.replace(recipe, options={"sparsity": 1e-4}))
