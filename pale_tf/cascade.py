@@ -30,8 +30,8 @@ def cascade(network, sizes, threshold):
         Images of other sizes than the network's are scaled with antialiasing.
 
     Raises:
-        ValueError: If the sizes do not grow, the threshold is below 0, or the networks are not one
-            or as many.
+        ValueError: If the sizes are not a list or tuple that grows, the threshold is not a number,
+            0 or more, or the networks are not one or as many.
     """
     check_sizes(sizes)
     if not isinstance(threshold, numbers.Real) or not threshold >= 0:

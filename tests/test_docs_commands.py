@@ -54,8 +54,21 @@ def test_programs_take_the_arguments(parse, program, arguments):
         parse(program, shlex.split(arguments, comments=True))
 
 
-def test_missing_and_unknown_arguments_are_found(parse, capsys):
-    for arguments in (["tuned.tflite", "TUNED"], ["tuned.tflite", "--against", "RUN", "--x"]):
-        with pytest.raises(SystemExit):
-            parse("export/verify", arguments)
-    assert "required: --against" in capsys.readouterr().err
+def test_commands_of_all_programs_are_found():
+    programs = {program for program, _ in (command.values for command in commands())}
+    expected = {f"training/{name}" for name in ("fit", "evaluate", "predict", "prune", "convert")}
+    expected |= {f"export/{name}" for name in ("saved_model", "tflite", "openvino", "verify")}
+    assert expected <= programs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["tuned.tflite", "TUNED"], "required: --against"),
+        (["tuned.tflite", "--against", "RUN", "--x"], "unrecognized arguments: --x"),
+    ],
+)
+def test_missing_and_unknown_arguments_are_found(parse, capsys, arguments, message):
+    with pytest.raises(SystemExit):
+        parse("export/verify", arguments)
+    assert message in capsys.readouterr().err

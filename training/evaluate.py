@@ -155,7 +155,7 @@ def evaluate(run, recipe, split, data_dir=None, max_unreadable=100, scales=(1.0,
 
 
 def evaluate_sizes(run, recipe, split, data_dir, max_unreadable, steps):
-    """Scores the network of a run as a cascade of image sizes.
+    """Scores a cascade of image sizes, of the network of a run and of those of others.
 
     Args:
         run, recipe, split, data_dir, max_unreadable: As in `evaluate`.
@@ -163,10 +163,12 @@ def evaluate_sizes(run, recipe, split, data_dir, max_unreadable, steps):
             run whose network takes it, or None for that of `run`.
 
     Returns:
-        Dict of what `training.cascades.evaluate_cascade` returns, and of what it is of.
+        Dict of what `training.cascades.evaluate_cascade` returns, and of what it is of, with the
+        `runs` by size.
 
     Raises:
-        ProgramError: As in `evaluate`, or if the task has no cascades.
+        ProgramError: As in `evaluate`, or if the task has no cascades, the sizes do not grow, or a
+            run is of another task or other classes.
     """
     from common.trained import load_network
     from pale_tf.cascade import at_size, check_sizes
@@ -183,10 +185,16 @@ def evaluate_sizes(run, recipe, split, data_dir, max_unreadable, steps):
     except ValueError as error:
         raise SettingError(f"argument --cascade: {error}") from error
     recipe = dataclasses.replace(recipe, image_size=max(sizes))  # others are scaled from that
-    data = open_data(run, task, recipe, split, data_dir, max_unreadable)
     runs = {size: folder or run for size, folder in steps}
     for folder in runs.values():
-        check_files(folder, task, data["source"], recipe.dataset, "--cascade")
+        if (other := read_recipe(folder).task) != recipe.task:
+            raise SettingError(
+                f"argument --cascade: {folder} must be a run of the task {recipe.task!r}. "
+                f"Received: {other!r}"
+            )
+    data = open_data(run, task, recipe, split, data_dir, max_unreadable)
+    for folder in {folder for _, folder in steps if folder}:
+        check_files(folder, task, data["source"], recipe.dataset, "--cascade", "--cascade")
     loaded = {folder: load_network(folder / MODEL) for folder in set(runs.values())}
     networks = {size: at_size(loaded[folder], size) for size, folder in runs.items()}
     scores = {"run": str(run), "dataset": recipe.dataset, "split": split}
@@ -207,7 +215,7 @@ def open_data(run, task, recipe, split, data_dir, max_unreadable):
     from training.data.unreadable import Unreadable
 
     source = task.open_source(recipe.dataset, data_dir)
-    check_files(run, task, source, recipe.dataset, "--dataset")
+    check_files(run, task, source, recipe.dataset, "RUN", "--dataset")
     return {
         "source": source,
         "split": split,
@@ -217,13 +225,16 @@ def open_data(run, task, recipe, split, data_dir, max_unreadable):
     }
 
 
-def check_files(run, task, source, dataset, argument):
-    """Raises a `SettingError` that names `argument` unless a run has the classes of a data set."""
+def check_files(run, task, source, dataset, own_argument, argument):
+    """Raises a `SettingError` unless a run has the classes of a data set: it names `argument`, or
+    `own_argument` if the run's cannot be read."""
     for name, text in task.files(source).items():
         try:
             own = (run / name).read_text()
         except (OSError, UnicodeDecodeError) as error:
-            raise SettingError(f"argument RUN: cannot read {run / name}: {error}") from error
+            raise SettingError(
+                f"argument {own_argument}: cannot read {run / name}: {error}"
+            ) from error
         if own != text:
             raise SettingError(
                 f"argument {argument}: {run / name} has {_ends(own)}; {dataset} has {_ends(text)}"

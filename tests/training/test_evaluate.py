@@ -153,6 +153,16 @@ def test_a_size_can_have_a_run_of_its_own(make_run, call, data_dir, tmp_path):
     code, _, errors = call(evaluate.main, "evaluate.py", folder, *arguments)
     assert code == 2
     assert f"argument --cascade: {other}/labels.txt has 2 lines, ant to bee; digits has" in errors
+    (other / "labels.txt").unlink()
+    code, _, errors = call(evaluate.main, "evaluate.py", folder, *arguments)
+    assert (code, errors.count("\n")) == (2, 1)
+    assert f"argument --cascade: cannot read {other}/labels.txt" in errors
+    config = json.loads((other / "config.json").read_text())
+    config["recipe"]["task"] = "segment"
+    (other / "config.json").write_text(json.dumps(config))
+    code, _, errors = call(evaluate.main, "evaluate.py", folder, *arguments)
+    assert (code, errors.count("\n")) == (2, 1)
+    assert f"{other} must be a run of the task 'classify'. Received: 'segment'" in errors
 
 
 def test_refuses_scales_of_a_cascade(make_run, call):
